@@ -1,0 +1,23 @@
+package bus
+
+import "github.com/proscenium-live/proscenium/internal/live"
+
+// Subjects, who sends and who serves them:
+//
+//	control.session.open     request live.OpenSession → live.SessionGrant      host → control (group "control")
+//	control.session.closed   request live.SessionClosed → {}                   host → control (group "control")
+//	control.fact             publish live.Fact                                 host → control (group "control")
+//	host.stage.ID.disconnect request live.DisconnectParticipant → {}           control → the host of the stage
+//	host.stage.ID.close      request live.CloseStage → {}                      control → the host of the stage
+const (
+	OpenSession   = "control.session.open"
+	SessionClosed = "control.session.closed"
+	Fact          = "control.fact"
+	ControlGroup  = "control"
+)
+
+// DisconnectParticipant is the subject on which a stage's host obeys live.DisconnectParticipant.
+func DisconnectParticipant(id live.StageID) string { return "host.stage." + string(id) + ".disconnect" }
+
+// CloseStage is the subject on which a stage's host obeys live.CloseStage.
+func CloseStage(id live.StageID) string { return "host.stage." + string(id) + ".close" }

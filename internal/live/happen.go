@@ -1,0 +1,79 @@
+package live
+
+import "time"
+
+// LeaveReason says why a participant was made to leave, in the words of the signalling protocol.
+type LeaveReason string
+
+// The reasons for which the server ends a participation.
+const (
+	LeaveTokenReused   LeaveReason = "token-reused"
+	LeaveDisconnected  LeaveReason = "participant-disconnected"
+	LeaveStageDeleted  LeaveReason = "stage-deleted"
+	LeaveFailedExch    LeaveReason = "failed-exchange"
+	LeaveDurationOver  LeaveReason = "duration-over"
+	LeaveServerDrained LeaveReason = "server-draining"
+)
+
+// DisconnectParticipant makes a participant leave and bars its id from the stage.
+type DisconnectParticipant struct {
+	Stage       StageID       `json:"stage"`
+	Participant ParticipantID `json:"participant"`
+	Message     string        `json:"message,omitempty"` // what the caller gave as reason
+}
+
+// CloseStage ends the session of a stage that has been deleted.
+type CloseStage struct {
+	Stage StageID `json:"stage"`
+}
+
+// OpenSession asks the control plane for the right to open, or go on with, a stage's session on a node.
+type OpenSession struct {
+	Stage StageID `json:"stage"`
+	Node  NodeID  `json:"node"`
+}
+
+// SessionGrant is the answer to OpenSession. Refused is "" when the session is open.
+type SessionGrant struct {
+	Session SessionID       `json:"session,omitempty"`
+	Stage   string          `json:"stage,omitempty"`  // the stage's ARN
+	Barred  []ParticipantID `json:"barred,omitempty"` // who may not join, until their tokens have expired
+	Refused Reason          `json:"refused,omitempty"`
+	Message string          `json:"message,omitempty"`
+}
+
+// SessionClosed is a fact: the last participant has gone and the grace is over, or the stage was deleted.
+type SessionClosed struct {
+	Stage   StageID   `json:"stage"`
+	Session SessionID `json:"session"`
+	Node    NodeID    `json:"node"`
+	At      time.Time `json:"at"`
+}
+
+// FactName says what a Fact tells.
+type FactName string
+
+// What a host reports of its participants.
+const (
+	ParticipantJoined  FactName = "JOINED"
+	ParticipantLeft    FactName = "LEFT"
+	PublishStarted     FactName = "PUBLISH_STARTED"
+	PublishStopped     FactName = "PUBLISH_STOPPED"
+	PublishFailed      FactName = "PUBLISH_ERROR"
+	SubscribeStarted   FactName = "SUBSCRIBE_STARTED"
+	SubscribeStopped   FactName = "SUBSCRIBE_STOPPED"
+	SubscribeFailed    FactName = "SUBSCRIBE_ERROR"
+	ParticipantRefused FactName = "JOIN_ERROR"
+)
+
+// Fact is something that happened to a participant in a session.
+type Fact struct {
+	Name        FactName      `json:"name"`
+	Stage       StageID       `json:"stage"`
+	Session     SessionID     `json:"session"`
+	Participant ParticipantID `json:"participant"`
+	Remote      ParticipantID `json:"remote,omitempty"` // the publisher of a subscription
+	UserID      string        `json:"user_id,omitempty"`
+	ErrorCode   Reason        `json:"error_code,omitempty"`
+	At          time.Time     `json:"at"`
+}
