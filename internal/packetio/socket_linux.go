@@ -366,4 +366,3 @@ func (s *socket) drop(runs []run, c *Counters, full bool) {
 		}
 	}
 }
-
