@@ -9,6 +9,10 @@ import (
 // ErrLeft is returned by calls on a participation that is over because Leave was called.
 var ErrLeft = errors.New("client: left the stage")
 
+// ErrEnded is why a media session is over that the server closed: the publisher stopped, or a newer publication
+// took its place.
+var ErrEnded = errors.New("client: media session ended by the server")
+
 // ErrLost is what Err returns when the state socket could not be opened again within the reconnect window.
 var ErrLost = errors.New("client: connection lost")
 

@@ -23,6 +23,7 @@ type statePayload struct {
 	Version      uint64 `json:"version"`
 	Participant  string `json:"participantId"`
 	Resume       string `json:"resume"`
+	Resumed      bool   `json:"resumed"`
 	PingSeconds  int    `json:"pingIntervalSeconds"`
 	Participants []Info `json:"participants"`
 }

@@ -24,6 +24,7 @@ type mediaSession struct {
 	build func(*webrtc.PeerConnection) error // adds the tracks
 	done  context.Context
 	end   context.CancelCauseFunc
+	anew  chan struct{} // asks for a new negotiation, capacity 1
 
 	mu       sync.Mutex // guards what follows
 	pc       *webrtc.PeerConnection
@@ -34,7 +35,7 @@ type mediaSession struct {
 
 // startMedia negotiates a session and returns when its transport is connected.
 func (p *Participant) startMedia(ctx context.Context, url string, build func(*webrtc.PeerConnection) error) (*mediaSession, error) {
-	s := &mediaSession{p: p, url: url, build: build}
+	s := &mediaSession{p: p, url: url, build: build, anew: make(chan struct{}, 1)}
 	s.done, s.end = context.WithCancelCause(p.left)
 	p.mu.Lock()
 	if p.closed {
@@ -46,7 +47,7 @@ func (p *Participant) startMedia(ctx context.Context, url string, build func(*we
 	p.sessions.Add(1) // for tend; under the lock, so that Leave cannot be waiting already
 	p.mu.Unlock()
 
-	failed, err := s.negotiate(ctx)
+	l, err := s.negotiate(ctx)
 	if err != nil {
 		s.close(err)
 		p.sessions.Done()
@@ -54,7 +55,7 @@ func (p *Participant) startMedia(ctx context.Context, url string, build func(*we
 	}
 	go func() {
 		defer p.sessions.Done()
-		s.tend(failed)
+		s.tend(l)
 	}()
 	return s, nil
 }
@@ -66,36 +67,37 @@ func (p *Participant) leftError() error {
 	return ErrLeft
 }
 
-// negotiate makes a peer connection and exchanges offer and answer. It returns, once the transport is
-// connected, a channel that is closed when it fails.
-func (s *mediaSession) negotiate(ctx context.Context) (failed <-chan struct{}, err error) {
+// negotiate makes a peer connection, exchanges offer and answer, and returns when the transport is connected.
+func (s *mediaSession) negotiate(ctx context.Context) (line, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectWait)
 	defer cancel()
 	stop := context.AfterFunc(s.done, cancel)
 	defer stop()
 	pc, err := s.p.newPeer(s.url)
 	if err != nil {
-		return nil, err
+		return line{}, err
 	}
-	connected, broken := watch(pc)
+	l := watch(pc)
 	c, err := s.exchange(ctx, pc)
 	if err != nil {
 		_ = pc.Close()
-		return nil, err
+		return line{}, err
 	}
 	s.mu.Lock()
 	s.pc, s.location, s.etag, s.answer = pc, c.location.String(), c.etag, c.answer
 	s.mu.Unlock()
 	select {
-	case <-connected:
-		return broken, nil
-	case <-broken:
+	case <-l.connected:
+		return l, nil
+	case <-l.failed:
 		err = errors.New("media transport failed to connect")
+	case <-l.closed:
+		err = ErrEnded
 	case <-ctx.Done():
 		err = fmt.Errorf("connect media transport: %w", ctx.Err())
 	}
 	s.discard(context.WithoutCancel(ctx))
-	return nil, err
+	return line{}, err
 }
 
 func (s *mediaSession) exchange(ctx context.Context, pc *webrtc.PeerConnection) (created, error) {
@@ -128,15 +130,24 @@ func (s *mediaSession) exchange(ctx context.Context, pc *webrtc.PeerConnection) 
 }
 
 // tend waits for the transport to fail and negotiates anew, until the session is over.
-func (s *mediaSession) tend(failed <-chan struct{}) {
+func (s *mediaSession) tend(l line) {
 	for {
+		var err error
 		select {
 		case <-s.done.Done():
 			return
-		case <-failed:
+		case <-s.anew:
+		case <-l.failed:
+		case <-l.closed:
+			// While we were away the server may have given us up: then we come back with the socket.
+			if !s.p.away() {
+				err = ErrEnded
+			}
 		}
-		var err error
-		if failed, err = s.renew(); err != nil {
+		if err == nil {
+			l, err = s.renew()
+		}
+		if err != nil {
 			s.p.o.Log.Info("media session over", "error", err)
 			s.close(err)
 			return
@@ -144,22 +155,22 @@ func (s *mediaSession) tend(failed <-chan struct{}) {
 	}
 }
 
-func (s *mediaSession) renew() (<-chan struct{}, error) {
+func (s *mediaSession) renew() (line, error) {
 	ctx, cancel := context.WithTimeout(s.done, s.p.o.ReconnectWindow)
 	defer cancel()
 	s.discard(ctx)
 	for wait := minRetry; ; wait = min(2*wait, maxRetry) {
-		failed, err := s.negotiate(ctx)
+		l, err := s.negotiate(ctx)
 		if err == nil {
-			return failed, nil
+			return l, nil
 		}
 		var refused *MediaError
 		if errors.As(err, &refused) && refused.Status < 500 && refused.RetryAfter == 0 {
-			return nil, err
+			return line{}, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return line{}, err
 		case <-time.After(wait/2 + rand.N(wait/2)):
 		}
 	}
@@ -216,19 +227,43 @@ func (s *mediaSession) peer() *webrtc.PeerConnection {
 	return s.pc
 }
 
-// watch returns channels that are closed when the connection is made, and when it is lost for good.
-func watch(pc *webrtc.PeerConnection) (connected, broken chan struct{}) {
-	connected, broken = make(chan struct{}), make(chan struct{})
-	var once, twice sync.Once
+// line is what becomes of a transport: each channel is closed when it has happened.
+type line struct{ connected, failed, closed chan struct{} }
+
+func watch(pc *webrtc.PeerConnection) line {
+	l := line{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	var connected, failed, closed sync.Once
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			once.Do(func() { close(connected) })
-		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			twice.Do(func() { close(broken) })
+			connected.Do(func() { close(l.connected) })
+		case webrtc.PeerConnectionStateFailed:
+			failed.Do(func() { close(l.failed) })
+		case webrtc.PeerConnectionStateClosed:
+			closed.Do(func() { close(l.closed) })
 		}
 	})
-	return connected, broken
+	return l
+}
+
+// away says that the state socket is lost for the moment.
+func (p *Participant) away() bool {
+	if p.socket == nil {
+		return false
+	}
+	p.socket.mu.Lock()
+	defer p.socket.mu.Unlock()
+	return p.socket.conn == nil
+}
+
+// renewMedia negotiates all media sessions anew: the server has forgotten this participation.
+func (p *Participant) renewMedia() {
+	for _, s := range p.openMedia(false) {
+		select {
+		case s.anew <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // openMedia returns the sessions; no new ones come after final.

@@ -15,7 +15,7 @@ import (
 // Options adjust a participation. The zero value works.
 type Options struct {
 	// OnChange is told of participants that begin to publish, change and stop, of this one too. Calls come one
-	// after another; none comes before Join has its answer. It must not call Leave (start a goroutine for that).
+	// after another, in the order of things, beginning with those who publish already. It must not call Leave (start a goroutine for that).
 	OnChange func(Change)
 	// OnConnection is told when the state socket is lost (false) and is there again (true).
 	OnConnection func(connected bool)
@@ -96,6 +96,7 @@ func prepare(token string, o Options) (*Participant, error) {
 	}
 	p := &Participant{token: token, claims: claims, o: o, media: map[*mediaSession]struct{}{}}
 	p.http = exchangeClient(o.HTTP)
+	p.roster.self = claims.Participant
 	p.left, p.end = context.WithCancelCause(context.Background())
 	return p, nil
 }
@@ -175,13 +176,16 @@ func (p *Participant) over(cause error) {
 	p.dropMedia()
 }
 
-// took records a state from the server and tells what changed.
-func (p *Participant) took(s *statePayload) {
+// took records a state from the server and tells what changed. It returns true if we had a participation and the
+// server knows nothing of it any more.
+func (p *Participant) took(s *statePayload) (forgotten bool) {
 	p.mu.Lock()
+	again := p.resume != ""
 	p.session, p.resume = s.SessionID, s.Resume
 	changes := p.roster.replace(s.Version, s.Participants)
 	p.mu.Unlock()
 	p.tell(changes)
+	return again && !s.Resumed
 }
 
 // updated records a delta. It returns false if a fresh state is needed.

@@ -52,8 +52,11 @@ func (s *socket) open(ctx context.Context) error {
 		_ = conn.CloseNow()
 		return err
 	}
-	s.p.took(state)
+	forgotten := s.p.took(state)
 	s.connected(conn, state)
+	if forgotten {
+		s.p.renewMedia()
+	}
 	return nil
 }
 

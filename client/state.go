@@ -26,7 +26,8 @@ func (i Info) equal(o Info) bool {
 // Op says what happened to a participant.
 type Op string
 
-// What happens to participants: they begin to publish (or are there publishing when we join), change, stop.
+// What happens to participants: they begin to publish (or publish already when we join), change, stop. Of
+// ourselves only Updated is told.
 const (
 	Joined  Op = "join"
 	Updated Op = "update"
@@ -41,6 +42,7 @@ type Change struct {
 
 // roster is the client's copy of the stage: who publishes, and itself.
 type roster struct {
+	self    string
 	version uint64
 	people  map[string]Info
 }
@@ -52,6 +54,7 @@ func (r *roster) replace(version uint64, people []Info) []Change {
 	for _, p := range people {
 		next[p.ID] = p
 		switch before, known := r.people[p.ID]; {
+		case !known && p.ID == r.self:
 		case !known:
 			changes = append(changes, Change{Joined, p})
 		case !before.equal(p):
@@ -90,6 +93,10 @@ func (r *roster) apply(version uint64, changes []Change) (told []Change, ok bool
 	r.version = version
 	for _, c := range changes {
 		before, known := r.people[c.Participant.ID]
+		if c.Op == Left && c.Participant.ID == r.self { // we stopped publishing, and are still there
+			c = Change{Updated, before}
+			c.Participant.Publishing, c.Participant.Tracks = false, nil
+		}
 		switch {
 		case c.Op == Left && known:
 			delete(r.people, c.Participant.ID)
