@@ -16,6 +16,11 @@ type SessionID string
 // otherwise the token's jti, up to 64 of letters, digits, "-" and "_".
 type ParticipantID string
 
+// Valid tells whether the id is one that a token can give.
+func (id ParticipantID) Valid() bool {
+	return len(id) <= 64 && matches(string(id), func(b byte) bool { return isIDByte(b) || b == '_' })
+}
+
 // NodeID names one running server of a cluster. It is made once per data directory.
 type NodeID string
 

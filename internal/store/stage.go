@@ -53,7 +53,7 @@ func (t *Tx) Stage(ctx context.Context, arn live.ARN) (live.Stage, error) {
 func (t *Tx) LockStage(ctx context.Context, arn live.ARN) (live.Stage, error) {
 	// An update that changes nothing takes the row in both databases; FOR UPDATE is known to one of them only.
 	_, err := t.sql.ExecContext(ctx,
-		`UPDATE stages SET id = id WHERE id = $1 AND account = $2 AND region = $3`, arn.ID, arn.Account, arn.Region)
+		`UPDATE stages SET name = name WHERE id = $1 AND account = $2 AND region = $3`, arn.ID, arn.Account, arn.Region)
 	if err != nil {
 		return live.Stage{}, fmt.Errorf("lock stage: %w", err)
 	}

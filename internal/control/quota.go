@@ -1,0 +1,48 @@
+package control
+
+import "github.com/proscenium-live/proscenium/internal/live"
+
+// Quotas are what one account may have in one region.
+type Quotas struct {
+	// Stages is the number of stages; 0 is no limit but the disk's.
+	Stages int
+	// TokensPerStage is the number of tokens that one CreateStage issues.
+	TokensPerStage int
+	// TagsPerResource is the number of tags on one resource.
+	TagsPerResource int
+	// BarredPerStage is the number of participants barred from one stage at a time. A host is told all of them
+	// in one message.
+	BarredPerStage int
+}
+
+// OpenQuotas are the quotas of the profile "open": only what the machine needs.
+func OpenQuotas() Quotas {
+	return Quotas{TokensPerStage: 12, TagsPerResource: 50, BarredPerStage: 50_000}
+}
+
+// AWSQuotas are the default quotas of the real service (control-plane.md 6.2).
+func AWSQuotas() Quotas {
+	q := OpenQuotas()
+	q.Stages = 1000
+	return q
+}
+
+// orOpen fills in what is zero and cannot be.
+func (q Quotas) orOpen() Quotas {
+	open := OpenQuotas()
+	if q.TokensPerStage == 0 {
+		q.TokensPerStage = open.TokensPerStage
+	}
+	if q.TagsPerResource == 0 {
+		q.TagsPerResource = open.TagsPerResource
+	}
+	if q.BarredPerStage == 0 {
+		q.BarredPerStage = open.BarredPerStage
+	}
+	return q
+}
+
+// exhausted says that a quota is used up, and what raises it.
+func exhausted(what string, limit int, setting string) error {
+	return live.Errorf(live.Exhausted, "the quota of %d %s is used up; the setting %s raises it", limit, what, setting)
+}

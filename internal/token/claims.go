@@ -1,0 +1,221 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/live"
+)
+
+// header is what a token's first part says.
+type header struct{ alg, kid string }
+
+// readHeader reads a header and refuses every member that could change how the token is to be verified: jku,
+// x5u, jwk, x5c, crit, zip, enc and whatever will be thought of.
+func readHeader(text []byte) (header, error) {
+	m, err := readMembers(text)
+	if err != nil {
+		return header{}, malformed("the token's header is not a JSON object")
+	}
+	for name := range m {
+		if name != "alg" && name != "typ" && name != "kid" {
+			return header{}, invalid("the token's header has a member other than alg, typ and kid")
+		}
+	}
+	var h header
+	if h.alg, err = m.text("alg"); err != nil {
+		return header{}, err
+	}
+	typ, err := m.text("typ")
+	if err != nil {
+		return header{}, err
+	}
+	if typ != "JWT" {
+		return header{}, invalid("the token's type is not JWT")
+	}
+	if _, ok := m["kid"]; ok {
+		if h.kid, err = m.text("kid"); err != nil {
+			return header{}, err
+		}
+	}
+	if (h.kid != "") != (h.alg == "ES384") {
+		return header{}, invalid("the token names a key that its algorithm does not have, or lacks the one it needs")
+	}
+	return h, nil
+}
+
+// readClaims reads the payload of an issued token whose signature is good, and checks it against the time.
+func readClaims(text []byte, now time.Time) (live.Claims, error) {
+	m, err := readMembers(text)
+	if err != nil {
+		return live.Claims{}, malformed("the token's payload is not a JSON object")
+	}
+	version, err := m.text("version")
+	if err != nil {
+		return live.Claims{}, err
+	}
+	if version != issuedVersion {
+		return live.Claims{}, invalid("the token's version is not %s", issuedVersion)
+	}
+	var c live.Claims
+	for _, read := range []func(members, *live.Claims) error{readPlace, readParticipant, readRights} {
+		if err := read(m, &c); err != nil {
+			return live.Claims{}, err
+		}
+	}
+	return c, readLife(m, &c, now)
+}
+
+// readPlace reads which stage the token is for, and where that is reached.
+func readPlace(m members, c *live.Claims) error {
+	resource, err := m.text("resource")
+	if err != nil {
+		return err
+	}
+	if c.Stage, err = live.ParseARN(resource); err != nil || c.Stage.Type != live.TypeStage {
+		return malformed("the token's claim resource is not the ARN of a stage")
+	}
+	topic, err := m.text("topic")
+	if err != nil {
+		return err
+	}
+	if topic != c.Stage.ID {
+		return invalid("the token's claims resource and topic name different stages")
+	}
+	c.Topic = live.StageID(topic)
+	if c.EventsURL, err = m.text("events_url"); err != nil {
+		return err
+	}
+	c.WHIPURL, err = m.text("whip_url")
+	return err
+}
+
+// readParticipant reads who the token is for.
+func readParticipant(m members, c *live.Claims) error {
+	id, err := m.text("jti")
+	if err != nil {
+		return err
+	}
+	if c.Participant = live.ParticipantID(id); !c.Participant.Valid() {
+		return malformed("the token's claim jti is not 1 to 64 letters, digits, - and _")
+	}
+	if _, ok := m["user_id"]; ok {
+		if c.UserID, err = m.text("user_id"); err != nil {
+			return err
+		}
+	}
+	if raw, ok := m["attributes"]; ok {
+		if err := json.Unmarshal(raw, &c.Attributes); err != nil {
+			return malformed("the token's claim attributes is not a map of strings")
+		}
+	}
+	return nil
+}
+
+// readRights reads what the token allows. Absent is not allowed.
+func readRights(m members, c *live.Claims) error {
+	rights, err := readMembers(m["capabilities"])
+	if err != nil {
+		return malformed("the token has no claim capabilities")
+	}
+	for name, right := range map[string]*bool{
+		"allow_publish": &c.Capabilities.Publish, "allow_subscribe": &c.Capabilities.Subscribe,
+	} {
+		switch value := string(rights[name]); value {
+		case "true":
+			*right = true
+		case "", "false":
+		default:
+			return malformed("the token's capability %s is not a boolean", name)
+		}
+	}
+	return nil
+}
+
+// readLife reads from when until when the token is good.
+func readLife(m members, c *live.Claims, now time.Time) error {
+	exp, err := m.seconds("exp")
+	if err != nil {
+		return err
+	}
+	iat, err := m.seconds("iat")
+	if err != nil {
+		return err
+	}
+	c.IssuedAt, c.ExpiresAt = iat, exp
+	if _, ok := m["nbf"]; ok {
+		nbf, err := m.seconds("nbf")
+		if err != nil {
+			return err
+		}
+		if nbf.After(now.Add(Leeway)) {
+			return invalid("the token is not good yet (claim nbf)")
+		}
+	}
+	switch {
+	case !now.Before(exp):
+		return live.Refuse(live.Unauthorized, live.TokenExpired, "the token expired at %s", exp.Format(time.RFC3339))
+	case iat.After(now.Add(Leeway)):
+		return invalid("the token was issued in the future (claim iat)")
+	case exp.Sub(iat) > MaxLife:
+		return invalid("the token lasts longer than %d days", int(MaxLife.Hours())/24)
+	}
+	return nil
+}
+
+// members are those of a JSON object. Names are case-sensitive and occur once.
+type members map[string]json.RawMessage
+
+// readMembers reads an object and nothing after it. Unlike json.Unmarshal it refuses a name that occurs twice,
+// which two readers could take for different things.
+func readMembers(text []byte) (members, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errNotObject
+	}
+	m := members{}
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil, errNotObject
+		}
+		var value json.RawMessage
+		if _, twice := m[name]; twice || d.Decode(&value) != nil {
+			return nil, errNotObject
+		}
+		m[name] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errNotObject
+	}
+	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+		return nil, errNotObject
+	}
+	return m, nil
+}
+
+// text returns a string that must be there and not be empty.
+func (m members) text(name string) (string, error) {
+	var s *string
+	if err := json.Unmarshal(m[name], &s); err != nil || s == nil || *s == "" {
+		return "", malformed("the token has no text called %s", name)
+	}
+	return *s, nil
+}
+
+// lastSecond is the end of the year 9999, behind which times cannot be written in ISO 8601.
+const lastSecond = 253402300799
+
+// seconds returns a time in whole seconds since 1970 that must be there.
+func (m members) seconds(name string) (time.Time, error) {
+	raw := string(m[name])
+	n, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || strings.HasPrefix(raw, "+") || n < 0 || n > lastSecond {
+		return time.Time{}, malformed("the token has no time in whole seconds called %s", name)
+	}
+	return time.Unix(n, 0).UTC(), nil
+}
