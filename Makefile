@@ -67,7 +67,7 @@ test-go: setup build ## the Go tests, shuffled, with the race detector; SDKs and
 
 .PHONY: test-web
 test-web: npm ## types and unit tests of SDK and console; a rebuild of the console must change nothing
-	cd web && npm run --silent check
+	cd web && npm run --silent check && npm test --silent
 	@scripts/fresh-console
 
 .PHONY: test-browser
