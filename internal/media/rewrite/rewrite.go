@@ -1,0 +1,201 @@
+// Package rewrite keeps the numbers that one viewer sees seamless, whatever happens to what is forwarded to it:
+// a switch to another source, a pause, packets that are left out. A packet that is missing stays a gap of one
+// number, to be filled when it comes late; a packet that was left out on purpose leaves none.
+//
+// It also knows the way back, from a number the viewer saw to the packet it was, as far as its bounded memory
+// of shifts goes.
+//
+// A Rewriter belongs to one goroutine. The package starts none, keeps no payloads and asks no clock.
+package rewrite
+
+import (
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/media"
+)
+
+// spans is how many changes of the shift are remembered. A run of packets left out makes one. It bounds the
+// memory of a viewer (32 bytes each); what is older cannot be asked for again.
+const spans = 32
+
+// squeeze is by how much time is pressed together in a replay: a second of old pictures passes as 31 ms, so the
+// viewer decodes them at once and is not a second behind from then on. A frame of 1/60 s keeps 46 ticks.
+const squeeze = 32
+
+// Rewriter renumbers one flow for one viewer. The zero Rewriter begins at the number 1 and the time 0.
+type Rewriter struct {
+	ring   [spans]span
+	n      int // spans in use, the newest at ring[newest]
+	newest int
+	top    media.Seq // the highest source number seen since Start
+	out    media.Seq // the highest number given to the viewer
+	lastTS uint32    // of the frame last forwarded, as the viewer saw it
+	lastAt media.Time
+	began  bool // ever
+	broken bool // since the last Start
+}
+
+// span is a run of source numbers with one shift. It reaches up to the first of the next newer span.
+type span struct {
+	first media.Seq
+	shift media.Seq // source number less the viewer's
+	Clock
+}
+
+// Clock turns a source's time into the viewer's.
+type Clock struct {
+	from     uint32 // this source time ...
+	to       uint32 // ... is this time for the viewer
+	squeezed bool
+}
+
+// Time returns the viewer's time for the source's time ts.
+func (c Clock) Time(ts uint32) uint32 {
+	d := int32(ts - c.from)
+	if c.squeezed {
+		d /= squeeze
+	}
+	return c.to + uint32(d)
+}
+
+// New returns a Rewriter whose first packet gets the number seq and the time ts.
+func New(seq uint16, ts uint32) Rewriter {
+	return Rewriter{out: media.FirstSeq(seq) - 1, lastTS: ts}
+}
+
+// Top returns the highest number of the source seen since Start; the next in order follows on it.
+func (r *Rewriter) Top() media.Seq { return r.top }
+
+// Started says whether a flow has begun, and not ended by Break or Forget.
+func (r *Rewriter) Started() bool { return r.n > 0 && !r.broken }
+
+// Break ends the flow: what comes next needs a Start. What was sent can still be asked for.
+func (r *Rewriter) Break() { r.broken = true }
+
+// Forget ends the flow as Break does, and drops the memory of it: for a switch to another source.
+// The viewer's own numbers go on.
+func (r *Rewriter) Forget() { r.n, r.broken = 0, true }
+
+// Start begins, or begins again after a pause or a loss of place, with the packet seq, which arrived at the time
+// at: it follows without a gap on what was sent last. rate is the clock rate in Hz; the time that has passed
+// since the last packet passes for the viewer as well.
+func (r *Rewriter) Start(seq media.Seq, ts uint32, at media.Time, rate uint32) {
+	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.resumeAt(at, rate)}})
+}
+
+// StartReplay is Start for old packets sent in a burst: their time is squeezed until Live is called. at is the
+// present.
+func (r *Rewriter) StartReplay(seq media.Seq, ts uint32, at media.Time, rate uint32) {
+	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.resumeAt(at, rate), squeezed: true}})
+}
+
+// Live ends a replay whose newest packet bore the time ts: from seq on, time passes at its own pace.
+func (r *Rewriter) Live(seq media.Seq, ts uint32) {
+	s := &r.ring[r.newest]
+	if r.n == 0 || !s.squeezed {
+		return
+	}
+	r.push(span{first: seq, shift: s.shift, Clock: Clock{from: ts, to: s.Time(ts)}})
+}
+
+// Next returns the viewer's number and time for the packet seq with the time ts, which arrived at the time at.
+// It reports false for a packet from before the start, or from before all that is remembered. The same packet
+// gets the same answer again.
+func (r *Rewriter) Next(seq media.Seq, ts uint32, at media.Time) (uint16, uint32, bool) {
+	s, next := r.span(seq)
+	if s == nil {
+		return 0, 0, false
+	}
+	out := seq - s.shift
+	if next != nil && out >= next.first-next.shift {
+		return 0, 0, false // it was left out
+	}
+	r.top = max(r.top, seq)
+	t := s.Time(ts)
+	if out > r.out {
+		r.out, r.lastTS, r.lastAt = out, t, at
+	}
+	return out.Wire(), t, true
+}
+
+// Drop leaves the packet seq with the time ts out. If it came in order its number is closed and Drop reports
+// false. If it was overtaken the viewer has been left a gap for it; Drop then returns the gap's number and time,
+// and true.
+func (r *Rewriter) Drop(seq media.Seq, ts uint32) (uint16, uint32, bool) {
+	if !r.Started() {
+		return 0, 0, false
+	}
+	if seq <= r.top {
+		return r.Next(seq, ts, r.lastAt)
+	}
+	r.top = seq
+	s := &r.ring[r.newest]
+	if s.first == seq { // nothing in the span yet
+		s.first, s.shift = seq+1, s.shift+1
+		return 0, 0, false
+	}
+	next := *s
+	next.first, next.shift = seq+1, s.shift+1
+	r.push(next)
+	return 0, 0, false
+}
+
+// Source returns which packet the viewer saw as number wire, and the clock it was told its time by. It reports
+// false if that is not remembered.
+func (r *Rewriter) Source(wire uint16) (media.Seq, Clock, bool) {
+	out := r.out.Near(wire)
+	if out > r.out {
+		return 0, Clock{}, false
+	}
+	for i := range r.n {
+		if s := r.back(i); out >= s.first-s.shift {
+			return out + s.shift, s.Clock, true
+		}
+	}
+	return 0, Clock{}, false
+}
+
+// Timestamp returns the viewer's time for a time of the source now, as a sender report needs it. It reports
+// false while there is no steady relation: before the start, and in a replay.
+func (r *Rewriter) Timestamp(ts uint32) (uint32, bool) {
+	s := &r.ring[r.newest]
+	return s.Time(ts), r.Started() && !s.squeezed
+}
+
+func (r *Rewriter) begin(s span) {
+	s.shift = s.first - (r.out + 1)
+	r.top, r.began, r.broken = s.first-1, true, false
+	r.push(s)
+}
+
+// resumeAt returns the viewer's time for a packet that arrives at the time at after a break. It is later than
+// the last, by a millisecond at least.
+func (r *Rewriter) resumeAt(at media.Time, rate uint32) uint32 {
+	if !r.began {
+		return r.lastTS
+	}
+	// A day's break at most: the product stays far from overflow.
+	passed := min(max(at-r.lastAt, time.Millisecond), 24*time.Hour)
+	return r.lastTS + uint32(int64(passed/time.Microsecond)*int64(rate)/1e6)
+}
+
+func (r *Rewriter) push(s span) {
+	r.newest = (r.newest + 1) % spans
+	r.ring[r.newest] = s
+	r.n = min(r.n+1, spans)
+}
+
+// back returns the i-th newest span.
+func (r *Rewriter) back(i int) *span { return &r.ring[(r.newest+spans-i)%spans] }
+
+// span returns the span of seq and the next newer one.
+func (r *Rewriter) span(seq media.Seq) (s, next *span) {
+	for i := range r.n {
+		s = r.back(i)
+		if seq >= s.first {
+			return s, next
+		}
+		next = s
+	}
+	return nil, nil
+}

@@ -1,0 +1,99 @@
+package sfu
+
+import (
+	"sync/atomic"
+
+	"github.com/proscenium-live/proscenium/internal/media"
+)
+
+// share is one worker's part of an up-track's viewers. All but the first fields belong to the worker's goroutine.
+type share struct {
+	up      *UpTrack
+	worker  *worker
+	place   place[share]
+	viewers atomic.Int32 // len(downs), for who wakes the worker
+
+	downs    []*DownTrack
+	position uint64 // in the ring: where the worker goes on
+	waiting  int    // down-tracks that wait for a key frame
+	reports  uint32 // sender reports passed on
+}
+
+// add has a down-track take part in what arrives from now on.
+func (s *share) add(d *DownTrack) {
+	d.index = len(s.downs)
+	s.downs = append(s.downs, d)
+	// Told before the position is read: what arrives in between then wakes us.
+	s.viewers.Store(int32(len(s.downs)))
+	if len(s.downs) == 1 {
+		s.position = s.up.ring.Tail()
+		s.reports = s.up.reports.Load()
+	}
+}
+
+func (s *share) remove(d *DownTrack) {
+	last := len(s.downs) - 1
+	s.downs[d.index] = s.downs[last]
+	s.downs[d.index].index = d.index
+	s.downs[last] = nil
+	s.downs = s.downs[:last]
+	s.viewers.Store(int32(last))
+}
+
+// spread walks what is new times the viewers.
+func (s *share) spread(now media.Time) {
+	if len(s.downs) == 0 {
+		return
+	}
+	for s.spreadBunch(now) {
+	}
+	if s.waiting > 0 {
+		for _, d := range s.downs {
+			if d.state == waiting {
+				d.tryStart(now)
+			}
+		}
+	}
+	if n := s.up.reports.Load(); n != s.reports {
+		s.reports = n
+		r := s.up.lastReport()
+		for _, d := range s.downs {
+			d.report(r)
+		}
+	}
+}
+
+// spreadBunch forwards the next packets and says whether there may be more.
+func (s *share) spreadBunch(now media.Time) bool {
+	w := s.worker
+	n, kept := s.up.ring.Since(s.position, w.seqs[:])
+	if !kept {
+		s.losePlace(now)
+		return true
+	}
+	s.position += uint64(n)
+	held := w.held[:0]
+	for _, seq := range w.seqs[:n] {
+		if p := s.up.ring.At(seq); p != nil {
+			held = append(held, p)
+			if w.oldest < 0 || p.Arrival < w.oldest {
+				w.oldest = p.Arrival
+			}
+		}
+	}
+	for _, d := range s.downs {
+		d.forward(held, now)
+	}
+	for _, p := range held {
+		p.Release()
+	}
+	return n == bunch
+}
+
+// losePlace goes on at the present: the ring has gone round before we came to it.
+func (s *share) losePlace(now media.Time) {
+	s.position = s.up.ring.Tail()
+	for _, d := range s.downs {
+		d.losePlace(d.numbers.Top(), now)
+	}
+}

@@ -1,0 +1,208 @@
+package sfu
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/codec"
+	"github.com/proscenium-live/proscenium/internal/media/ring"
+)
+
+// UpTrack takes what a publisher sends and keeps the last of it for all its viewers. It is a media.Receiver;
+// its other methods may be called from any goroutine.
+type UpTrack struct {
+	room   *Room
+	source media.Source
+	track  media.Track
+	ring   *ring.Ring
+	shares []share // one per worker
+	closed atomic.Bool
+
+	// Of the goroutine that hands in packets.
+	numbers sequence
+	missing missing
+	frame   keyFrame
+	ask16   [maxMissing]uint16
+	fresh   bool // something is to be spread
+
+	start atomic.Int64 // where the newest key frame starts, a media.Seq; 0 for nowhere
+	wish  wish
+	stats upCounters
+
+	reportMu sync.Mutex
+	report   media.SenderReport
+	reports  atomic.Uint32 // how many came
+}
+
+func newUpTrack(r *Room, source media.Source) *UpTrack {
+	track := source.Track()
+	slots := ring.VideoSlots
+	if track.Kind == media.Audio {
+		slots = ring.AudioSlots
+	}
+	u := &UpTrack{
+		room: r, source: source, track: track, ring: ring.New(slots), numbers: newSequence(),
+		shares: make([]share, len(r.engine.workers)),
+	}
+	u.wish.place.thing = u
+	for i := range u.shares {
+		s := &u.shares[i]
+		s.up, s.worker, s.place.thing = u, r.engine.workers[i], s
+	}
+	return u
+}
+
+// Track returns what the source says of itself.
+func (u *UpTrack) Track() media.Track { return u.track }
+
+// Receive takes a packet.
+func (u *UpTrack) Receive(p *media.Packet) {
+	u.stats.packets.Add(1)
+	u.stats.bytes.Add(uint64(len(p.Payload)))
+	head := u.numbers.head
+	seq, ok := u.numbers.widen(p.Seq, p.Repeat)
+	if !ok {
+		u.stats.strays.Add(1)
+		return
+	}
+	says := u.describe(p)
+	if !u.put(seq, p, says.Key()) {
+		u.numbers.head = head // as if it hadn't come
+		return
+	}
+	u.fresh = true
+	switch {
+	case head == 0:
+	case seq > head+1:
+		u.noteMissing(head+1, seq, p.Arrival)
+	case seq < head && u.missing.came(seq):
+		u.stats.recovered.Add(1)
+	}
+	if u.track.Kind == media.Video && u.frame.came(u.ring, seq, p, says) {
+		u.start.Store(int64(u.frame.start))
+		u.stats.keyFrames.Add(1)
+		u.wish.stands.Store(false)
+	}
+}
+
+// describe reads the payload and counts what it says.
+func (u *UpTrack) describe(p *media.Packet) codec.H264 {
+	if p.HasLevel {
+		u.stats.level.Store(uint32(p.Level))
+	}
+	if len(p.Payload) == 0 {
+		u.stats.probes.Add(1)
+		return codec.H264{}
+	}
+	if u.track.Kind != media.Video {
+		return codec.H264{}
+	}
+	if p.Marker {
+		u.stats.frames.Add(1)
+	}
+	says := codec.ParseH264(p.Payload)
+	if says.SPS != nil {
+		if size, ok := codec.ParseSPS(says.SPS); ok {
+			u.stats.size.Store(uint32(size.Width)<<16 | uint32(size.Height))
+		}
+	}
+	return says
+}
+
+// put stores the packet, or counts why not.
+func (u *UpTrack) put(seq media.Seq, p *media.Packet, key bool) bool {
+	switch u.ring.Put(seq, p, key) {
+	case ring.Stored:
+		return true
+	case ring.Duplicate:
+		u.stats.duplicates.Add(1)
+	case ring.Late:
+		u.stats.late.Add(1)
+	default:
+		u.stats.refused.Add(1)
+	}
+	return false
+}
+
+// noteMissing remembers the numbers from first up to but without end for RequestPackets.
+func (u *UpTrack) noteMissing(first, end media.Seq, now media.Time) {
+	if end-first > maxGap { // the sender began anew, or the line broke: nobody misses those numbers
+		u.missing.n = 0
+		return
+	}
+	u.gaveUp(u.missing.note(first, end, now), now)
+}
+
+// gaveUp counts packets that won't come. Without them the picture stays broken up to the next key frame.
+func (u *UpTrack) gaveUp(n int, now media.Time) {
+	if n > 0 {
+		u.stats.lost.Add(uint64(n))
+		u.WantKeyFrame(now)
+	}
+}
+
+// ReceiveReport takes a sender report.
+func (u *UpTrack) ReceiveReport(r media.SenderReport) {
+	u.reportMu.Lock()
+	u.report = r
+	u.reportMu.Unlock()
+	u.reports.Add(1)
+	u.fresh = true
+}
+
+// Flush asks for what is missing and has what is new spread.
+func (u *UpTrack) Flush(now media.Time) {
+	if u.missing.n > 0 {
+		u.requestMissing(now)
+	}
+	if !u.fresh {
+		return
+	}
+	u.fresh = false
+	for i := range u.shares {
+		if s := &u.shares[i]; s.viewers.Load() > 0 {
+			s.worker.spreadSoon(s)
+		}
+	}
+}
+
+func (u *UpTrack) requestMissing(now media.Time) {
+	ask, gaveUp := u.missing.due(now, u.numbers.head, u.ask16[:0])
+	if len(ask) > 0 {
+		u.stats.nacks.Add(uint64(len(ask)))
+		u.source.RequestPackets(ask)
+	}
+	u.gaveUp(gaveUp, now)
+}
+
+// WantKeyFrame has the publisher asked for a key frame, at most once a second; the wish stands until one comes.
+func (u *UpTrack) WantKeyFrame(now media.Time) {
+	if u.track.Kind != media.Video || u.closed.Load() || u.wish.stands.Swap(true) {
+		return
+	}
+	u.ask(now)
+	u.room.engine.wishes.add(u)
+}
+
+func (u *UpTrack) ask(now media.Time) {
+	if u.wish.take(now) {
+		u.stats.keyRequests.Add(1)
+		u.source.RequestKeyFrame()
+	}
+}
+
+// Close takes the track out of its room. Its viewers stay, and get nothing until they are switched.
+func (u *UpTrack) Close() {
+	if !u.closed.Swap(true) {
+		u.room.dropUp(u)
+	}
+}
+
+func (u *UpTrack) shareOf(w *worker) *share { return &u.shares[w.index] }
+
+func (u *UpTrack) lastReport() media.SenderReport {
+	u.reportMu.Lock()
+	defer u.reportMu.Unlock()
+	return u.report
+}
