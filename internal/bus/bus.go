@@ -16,27 +16,32 @@ import (
 var ErrNobody = errors.New("bus: nobody serves this subject")
 
 // Handler takes a message and returns the answer to it; answers to messages that were only published are
-// dropped. An error reaches the requester as a text. Handlers of one subscription run one after another.
+// dropped. An error reaches the requester as a text, in a RemoteError. Handlers of one subscription run one
+// after another, in the order in which each sender sent. The data is the handler's to keep. Ctx ends when the
+// subscription is closed.
 type Handler func(ctx context.Context, data []byte) ([]byte, error)
 
 // Subscription is a standing interest in a subject.
 type Subscription interface {
-	// Close ends the interest and waits until a running handler has returned.
+	// Close ends the interest and waits until a running handler has returned; messages that wait are dropped.
+	// The handler itself must not call it. Closing again does nothing.
 	Close() error
 }
 
 // Bus carries messages between the roles of a cluster. Methods may be called at once.
 type Bus interface {
-	// Publish sends data to everyone who listens, and waits for none of them.
+	// Publish sends data to everyone who listens, and waits for none of them. The data is the caller's again
+	// when it returns.
 	Publish(ctx context.Context, subject string, data []byte) error
 	// Request sends data and waits for the first answer. It returns ErrNobody at once when nobody serves the
 	// subject, and ctx's error when the answer takes too long.
 	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
 	// Subscribe has handle called for each message. Subscriptions of one subject with the same group (not "")
-	// share the messages; without a group each gets all of them. "*" stands for one part of a subject.
+	// share the messages; without a group each gets all of them. "*" stands for one part of a subject. What is
+	// sent after Subscribe has returned is heard.
 	Subscribe(subject, group string, handle Handler) (Subscription, error)
 	// Ready returns nil while messages can be sent.
 	Ready() error
-	// Close ends all subscriptions.
+	// Close ends all subscriptions, as their own Close does. Afterwards everything returns ErrClosed.
 	Close() error
 }
