@@ -210,7 +210,7 @@ func (Tick) do(r *Roster, now time.Time) error {
 			r.report(live.PublishFailed, p, "", durationExceeded, now)
 		}
 		r.drop(p, live.LeaveDurationOver,
-			"a participation may last "+r.o.MaxDuration.String()+" (setting limits.participation)", now)
+			"a participation may last "+r.o.MaxDuration.String()+"", now)
 	}
 }
 
@@ -245,8 +245,10 @@ func errBarred(id live.ParticipantID) *live.Error {
 }
 
 func errFull(what string, n, limit int, setting string) *live.Error {
-	return &live.Error{
-		Kind: live.Exhausted, Reason: live.QuotaExceeded, RetryAfter: 5 * time.Second,
-		Message: live.Errorf(live.Exhausted, "the stage has %d %s, the limit is %d (setting %s)", n, what, limit, setting).Message,
+	err := live.Refuse(live.Exhausted, live.QuotaExceeded, "the stage has %d %s, the limit is %d", n, what, limit)
+	if setting != "" {
+		err.Message += " (setting " + setting + ")"
 	}
+	err.RetryAfter = 5 * time.Second
+	return err
 }

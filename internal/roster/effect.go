@@ -67,7 +67,7 @@ type Participant struct {
 	AudioMuted   bool
 	VideoStopped bool
 	Tracks       []string // "audio", "video"; shared, not to be changed
-	Protocol     string   // "WHIP" for a publisher without a state socket
+	Protocol     string   // how a publisher without a state socket publishes, such as "WHIP"
 }
 
 // State is a snapshot for one participant: everyone who publishes, and itself.
@@ -153,7 +153,7 @@ func (p *participant) view() Participant {
 	if p.live != nil {
 		v.IsPublishing, v.Tracks = true, p.live.tracks
 		if !p.hadSocket {
-			v.Protocol = "WHIP"
+			v.Protocol = p.live.protocol
 		}
 	}
 	return v

@@ -12,8 +12,9 @@ import (
 // It returns InsufficientCapabilities, ParticipantRevoked, QuotaExceeded or StageNotFound.
 type Publish struct {
 	Identity
-	Media  MediaID
-	Tracks []string
+	Media    MediaID
+	Tracks   []string
+	Protocol string // what others are told as long as the participant has no socket
 }
 
 // Subscribe asks for a publisher's media. It returns InsufficientCapabilities, ParticipantRevoked, QuotaExceeded,
@@ -40,10 +41,10 @@ func (c Publish) do(r *Roster, now time.Time) error {
 	}
 	if p.current() == nil && r.o.Publishers > 0 && r.offering >= r.o.Publishers {
 		r.settle(p, now)
-		err := errFull("publishers", r.offering, r.o.Publishers, "limits.publishers-per-stage")
+		err := errFull("publishers", r.offering, r.o.Publishers, "quotas.publishers_per_stage")
 		return r.refused(live.PublishFailed, c.Identity, "", err, now)
 	}
-	m := &media{id: c.Media, owner: p, tracks: c.Tracks}
+	m := &media{id: c.Media, owner: p, tracks: c.Tracks, protocol: c.Protocol}
 	r.media[m.id] = m
 	older := p.coming
 	if p.current() == nil {
@@ -87,16 +88,17 @@ func (c Subscribe) do(r *Roster, now time.Time) error {
 		r.subscribers++
 	}
 	p.subs = append(p.subs, m)
+	r.subscriptions++
 	return nil
 }
 
 func (r *Roster) mayView(p *participant) *live.Error {
 	if len(p.subs) == 0 && r.o.Subscribers > 0 && r.subscribers >= r.o.Subscribers {
-		return errFull("subscribers", r.subscribers, r.o.Subscribers, "limits.subscribers-per-stage")
+		return errFull("subscribers", r.subscribers, r.o.Subscribers, "quotas.subscribers_per_stage")
 	}
 	if n := p.sessions(); r.o.MediaSessions > 0 && n >= r.o.MediaSessions {
 		err := live.Refuse(live.Exhausted, live.QuotaExceeded,
-			"the participant has %d media sessions, the limit is %d (setting limits.media-sessions-per-participant)", n, r.o.MediaSessions)
+			"the participant has %d media sessions, the limit is %d", n, r.o.MediaSessions)
 		err.RetryAfter = 5 * time.Second
 		return err
 	}
@@ -200,6 +202,7 @@ func (r *Roster) unpublishQuietly(p *participant, now time.Time) {
 // unsubscribe forgets a subscription.
 func (r *Roster) unsubscribe(m *media, now time.Time) {
 	delete(r.media, m.id)
+	r.subscriptions--
 	p := m.owner
 	p.subs = slices.DeleteFunc(p.subs, func(q *media) bool { return q == m })
 	if len(p.subs) == 0 {

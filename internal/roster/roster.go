@@ -42,23 +42,31 @@ type Options struct {
 	MaxDuration     time.Duration // how long a participation may last; 0 is for ever
 }
 
+// Counts says how much is going on in a session.
+type Counts struct {
+	Participants  int
+	Publications  int // live ones
+	Subscriptions int // asked for, whether connected or not
+}
+
 // Roster is the state of one session. It is not safe for concurrent use.
 type Roster struct {
-	o            Options
-	version      uint64
-	log          []*Update // the last updates, oldest first
-	participants map[live.ParticipantID]*participant
-	sockets      map[SocketID]*participant
-	media        map[MediaID]*media
-	viewers      map[live.ParticipantID][]*media // subscriptions by publisher
-	publishers   []*participant                  // with a live publication, in the order of their start
-	offering     int                             // participants with a live or coming publication
-	subscribers  int                             // participants with a subscription
-	barred       map[live.ParticipantID]bool
-	deadlines    deadlines
-	grace        deadline    // set while nobody is there
-	over         *live.Error // why the session takes no more commands
-	out          []Effect
+	o             Options
+	version       uint64
+	log           []*Update // the last updates, oldest first
+	participants  map[live.ParticipantID]*participant
+	sockets       map[SocketID]*participant
+	media         map[MediaID]*media
+	viewers       map[live.ParticipantID][]*media // subscriptions by publisher
+	publishers    []*participant                  // with a live publication, in the order of their start
+	offering      int                             // participants with a live or coming publication
+	subscribers   int                             // participants with a subscription
+	subscriptions int
+	barred        map[live.ParticipantID]bool
+	deadlines     deadlines
+	grace         deadline    // set while nobody is there
+	over          *live.Error // why the session takes no more commands
+	out           []Effect
 }
 
 type participant struct {
@@ -84,6 +92,7 @@ type media struct {
 	publisher live.ParticipantID // whom it shows; "" for a publication
 	at        int                // its place in viewers[publisher]
 	tracks    []string
+	protocol  string
 	connected bool
 }
 
@@ -126,17 +135,8 @@ func (r *Roster) Next() (time.Time, bool) { return r.deadlines.next() }
 func (r *Roster) Over() bool { return r.over != nil }
 
 // Counts returns how many participants, live publications and subscriptions there are.
-func (r *Roster) Counts() (participants, publications, subscriptions int) {
-	subs := len(r.media)
-	for _, p := range r.participants {
-		if p.live != nil {
-			subs--
-		}
-		if p.coming != nil {
-			subs--
-		}
-	}
-	return len(r.participants), len(r.publishers), subs
+func (r *Roster) Counts() Counts {
+	return Counts{Participants: len(r.participants), Publications: len(r.publishers), Subscriptions: r.subscriptions}
 }
 
 // Publication returns the media session that shows the participant to its viewers, "" if it offers nothing.
@@ -197,7 +197,7 @@ func (r *Roster) admit(who Identity, now time.Time) (*participant, *live.Error) 
 		return p, nil
 	}
 	if n := len(r.participants); r.o.Participants > 0 && n >= r.o.Participants {
-		return nil, errFull("participants", n, r.o.Participants, "limits.participants-per-stage")
+		return nil, errFull("participants", n, r.o.Participants, "")
 	}
 	p := &participant{Identity: who, joinedAt: now}
 	p.deadline = deadline{who: p, pos: -1}

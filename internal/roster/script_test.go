@@ -128,7 +128,7 @@ func (s *stagehand) obey(words []string) string {
 		return s.do(SetMedia{Socket: s.socket(args), AudioMuted: flagOf(args, "audio"), VideoStopped: flagOf(args, "video")})
 	case "publish":
 		tracks := strings.Split(args["tracks"], ",")
-		return s.do(Publish{Identity: who, Media: MediaID(args["media"]), Tracks: tracks})
+		return s.do(Publish{Identity: who, Media: MediaID(args["media"]), Tracks: tracks, Protocol: "WHIP"})
 	case "subscribe":
 		return s.do(Subscribe{Identity: who, Media: MediaID(args["media"]), Publisher: live.ParticipantID(args["to"])})
 	case "connected":
