@@ -66,7 +66,6 @@ type Media struct {
 	Simulcast  bool     // asks for several layers
 	RIDs       []string // in the direction send
 	Formats    []string // the m-line's formats as they were
-	Ports      string   // the m-line's port as it was
 }
 
 // Codec is one payload type of a section.
