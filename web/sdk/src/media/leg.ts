@@ -1,0 +1,196 @@
+import { StageErrorCode, type StreamType } from '../enums.js';
+import { ExchangeError } from '../errors.js';
+import type { LocalMedia, Peer, PeerOptions, PeerState, Platform } from '../peer/platform.js';
+import { backOff, wait } from '../wait.js';
+import { deleteSession, postOffer } from './exchange.js';
+
+export interface LegObserver {
+  /** Media can flow; `tracks` is what the other side sends. */
+  onUp(tracks: MediaStreamTrack[]): void;
+  /** The media path broke; another one is being made. */
+  onDown(): void;
+  /** Given up. Nothing follows. */
+  onFailed(error: ExchangeError): void;
+}
+
+export interface LegOptions {
+  platform: Platform;
+  url: string;
+  token: string;
+  /** Asked before each attempt, since what is to be sent may have changed. */
+  peerOptions(): PeerOptions;
+  observer: LegObserver;
+}
+
+/** How long a leg tries before it gives up. */
+export const giveUpMs = 30_000;
+/** One attempt: from the offer to an encrypted path. */
+const attemptMs = 10_000;
+/** A path that is interrupted this long is taken for lost. */
+const interruptedMs = 4000;
+const firstPauseMs = 400;
+const lastPauseMs = 5000;
+
+interface Session {
+  peer: Peer;
+  path: Path;
+  location: string;
+}
+
+/**
+ * Leg keeps one media session with the server, to publish or to subscribe. When the path breaks it
+ * makes a new session; after 30 seconds without success it gives up.
+ */
+export class Leg {
+  readonly #options: LegOptions;
+  readonly #abort = new AbortController();
+  #session: Session | undefined;
+
+  constructor(options: LegOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    void this.#run(this.#abort.signal);
+  }
+
+  /** Takes the session for lost and makes a new one. */
+  restart(): void {
+    this.#session?.path.end();
+  }
+
+  /** Ends the leg. Tells the server unless it is known to have ended the session by itself. */
+  close(options: { tellServer: boolean }): void {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#abort.abort();
+    if (session === undefined) return;
+    session.path.end();
+    session.peer.close();
+    if (options.tellServer) this.#delete(session.location);
+  }
+
+  async replace(kind: StreamType, media: LocalMedia | undefined): Promise<void> {
+    await this.#session?.peer.replace(kind, media);
+  }
+
+  async stats(track: MediaStreamTrack): Promise<RTCStatsReport | undefined> {
+    return this.#session?.peer.stats(track);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    let deadline = Date.now() + giveUpMs;
+    let failures = 0;
+    while (!signal.aborted) {
+      let retryAfterMs: number | undefined;
+      try {
+        await this.#serve(signal);
+        deadline = Date.now() + giveUpMs;
+        failures = 0;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = asExchangeError(thrown);
+        if (!error.retryable || Date.now() >= deadline) {
+          return this.#options.observer.onFailed(error);
+        }
+        retryAfterMs = error.retryAfterMs;
+      }
+      await wait(retryAfterMs ?? backOff(failures, firstPauseMs, lastPauseMs), signal);
+      failures += 1;
+    }
+  }
+
+  // One session from its offer to its end; throws if it never came up.
+  async #serve(signal: AbortSignal): Promise<void> {
+    const session = await this.#connect(signal);
+    if (signal.aborted) {
+      session.peer.close();
+      return this.#delete(session.location);
+    }
+    this.#session = session;
+    this.#options.observer.onUp(session.path.tracks);
+    await session.path.down;
+    if (signal.aborted) return;
+    this.#session = undefined;
+    session.peer.close();
+    this.#options.observer.onDown();
+  }
+
+  async #connect(life: AbortSignal): Promise<Session> {
+    const attempt = new AbortController();
+    const path = new Path();
+    const stop = () => {
+      attempt.abort();
+      path.end(new ExchangeError(StageErrorCode.TIMEOUT, 'Media path did not come up', true));
+    };
+    const timer = setTimeout(stop, attemptMs);
+    life.addEventListener('abort', stop);
+    const peer = this.#options.platform.createPeer(this.#options.peerOptions(), path);
+    let location: string | undefined;
+    try {
+      const { platform, url, token } = this.#options;
+      const answer = await postOffer(platform, url, token, await peer.offer(), attempt.signal);
+      location = answer.location;
+      await peer.accept(answer.sdp);
+      await path.connected;
+      return { peer, path, location };
+    } catch (thrown) {
+      peer.close();
+      if (location !== undefined) this.#delete(location);
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+      life.removeEventListener('abort', stop);
+    }
+  }
+
+  #delete(location: string): void {
+    deleteSession(this.#options.platform, location, this.#options.token);
+  }
+}
+
+/** Path turns the states of a peer into two promises: connected, and down. */
+class Path {
+  readonly tracks: MediaStreamTrack[] = [];
+  readonly connected: Promise<void>;
+  readonly down: Promise<void>;
+  #up: () => void = () => undefined;
+  #fail: (error: Error) => void = () => undefined;
+  #lose: () => void = () => undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    this.connected = new Promise((resolve, reject) => {
+      this.#up = resolve;
+      this.#fail = reject;
+    });
+    // It may fail while nobody waits for it yet.
+    this.connected.catch(() => undefined);
+    this.down = new Promise((resolve) => {
+      this.#lose = resolve;
+    });
+  }
+
+  onTrack(track: MediaStreamTrack): void {
+    this.tracks.push(track);
+  }
+
+  onState(state: PeerState): void {
+    clearTimeout(this.#patience);
+    if (state === 'connected') this.#up();
+    if (state === 'down') this.end();
+    if (state === 'interrupted') this.#patience = setTimeout(() => this.end(), interruptedMs);
+  }
+
+  end(reason = new ExchangeError(StageErrorCode.FAILED, 'Media path lost', true)): void {
+    clearTimeout(this.#patience);
+    this.#fail(reason);
+    this.#lose();
+  }
+}
+
+function asExchangeError(thrown: unknown): ExchangeError {
+  if (thrown instanceof ExchangeError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ExchangeError(StageErrorCode.FAILED, message, true);
+}

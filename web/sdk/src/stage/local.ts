@@ -1,0 +1,113 @@
+import { StageEvents, StageParticipantPublishState, StreamType } from '../enums.js';
+import type { Platform } from '../peer/platform.js';
+import type { ClientFrame, RemoteInfo } from '../signal/frames.js';
+import type { LocalStageStream } from '../streams/local.js';
+import type { TokenClaims } from '../token.js';
+import { localParticipant, type LocalParticipantInfo } from './participant.js';
+import { Publication } from './publication.js';
+import type { StageStrategy } from './strategy.js';
+
+export interface LocalOptions {
+  platform: Platform;
+  claims: TokenClaims;
+  token: string;
+  whipUrl: string;
+  emit(event: StageEvents, ...args: unknown[]): void;
+  /** Sends a frame; false when the stage is not connected. */
+  send(frame: ClientFrame): boolean;
+}
+
+type Wanted = readonly (LocalStageStream | null | undefined)[];
+
+/** Local is the participant of this stage object: who it is and what it publishes. */
+export class Local {
+  readonly info: LocalParticipantInfo;
+  readonly #options: LocalOptions;
+  readonly #publication: Publication;
+  #sentMediaState = '';
+
+  constructor(options: LocalOptions) {
+    this.#options = options;
+    this.info = localParticipant(options.claims);
+    this.#publication = this.#newPublication();
+  }
+
+  /** Publishes what the strategy now says. */
+  apply(strategy: StageStrategy): void {
+    const wanted =
+      this.#options.claims.allowPublish && strategy.shouldPublishParticipant(this.info)
+        ? strategy.stageStreamsToPublish()
+        : [];
+    this.info.audioStream = first(wanted, StreamType.AUDIO);
+    this.info.videoStream = first(wanted, StreamType.VIDEO);
+    // Said before publishing, so that nobody sees a muted stream unmuted for a moment.
+    this.#reportMediaState();
+    this.#publication.apply(wanted);
+  }
+
+  /** Takes what the server says of this participant: its token may have been exchanged. */
+  update({ userId, attributes }: RemoteInfo): void {
+    const same = JSON.stringify(attributes) === JSON.stringify(this.info.attributes);
+    if (userId === this.info.userId && same) return;
+    Object.assign(this.info, { userId, attributes });
+    this.#options.emit(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, this.info);
+  }
+
+  /** The socket is back; with `resumed` false the server knows nothing of before. */
+  reconnected(resumed: boolean): void {
+    this.#sentMediaState = '';
+    this.#reportMediaState();
+    if (!resumed) this.#publication.restart();
+  }
+
+  /** Stops sending, for leaving the stage; `rest` then says so. */
+  halt(options: { tellServer: boolean }): void {
+    this.#publication.halt(options);
+  }
+
+  rest(): void {
+    this.#publication.rest();
+  }
+
+  #newPublication(): Publication {
+    const { platform, whipUrl, token, emit } = this.#options;
+    return new Publication({
+      platform,
+      url: whipUrl,
+      token,
+      observer: {
+        onState: (state) => {
+          this.info.isPublishing = state === StageParticipantPublishState.PUBLISHED;
+          emit(StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, this.info, state);
+        },
+        onAdded: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, this.info, streams),
+        onRemoved: (streams) =>
+          emit(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, this.info, streams),
+        onMute: (stream) => {
+          this.#reportMediaState();
+          emit(StageEvents.STAGE_STREAM_MUTE_CHANGED, this.info, stream);
+        },
+        onError: (error) => emit(StageEvents.ERROR, error),
+      },
+    });
+  }
+
+  #reportMediaState(): void {
+    const { audioStream, videoStream } = this.info;
+    this.info.audioMuted = audioStream?.isMuted ?? false;
+    this.info.videoStopped = videoStream?.isMuted ?? false;
+    if (audioStream === undefined && videoStream === undefined) return;
+    // To the others, a medium that is not sent looks like one that is muted.
+    const payload = {
+      audioMuted: audioStream?.isMuted ?? true,
+      videoStopped: videoStream?.isMuted ?? true,
+    };
+    const text = JSON.stringify(payload);
+    if (text === this.#sentMediaState) return;
+    if (this.#options.send({ type: 'SET_MEDIA_STATE', payload })) this.#sentMediaState = text;
+  }
+}
+
+function first(wanted: Wanted, kind: StreamType): LocalStageStream | undefined {
+  return wanted.find((stream) => stream?.streamType === kind) ?? undefined;
+}

@@ -1,0 +1,179 @@
+import {
+  StageErrorCategory,
+  StageParticipantSubscribeState,
+  StreamType,
+  SubscribeType,
+} from '../enums.js';
+import { toStageError, type StageError } from '../errors.js';
+import { Leg } from '../media/leg.js';
+import type { Platform } from '../peer/platform.js';
+import { RemoteStageStream } from '../streams/remote.js';
+
+export interface SubscriptionObserver {
+  onState(state: StageParticipantSubscribeState): void;
+  onAdded(streams: RemoteStageStream[]): void;
+  onRemoved(streams: RemoteStageStream[]): void;
+  onMute(stream: RemoteStageStream): void;
+  onError(error: StageError): void;
+}
+
+export interface SubscriptionOptions {
+  platform: Platform;
+  /** Subscribe URL of the publisher. */
+  url: string;
+  token: string;
+  observer: SubscriptionObserver;
+}
+
+/** What the publisher says of its media. */
+export interface Offered {
+  /** Empty as long as nobody knows. */
+  kinds: readonly string[];
+  audioMuted: boolean;
+  videoStopped: boolean;
+}
+
+const { NOT_SUBSCRIBED, ATTEMPTING_SUBSCRIBE, SUBSCRIBED, ERRORED } =
+  StageParticipantSubscribeState;
+
+const wants: Record<SubscribeType, readonly StreamType[]> = {
+  [SubscribeType.NONE]: [],
+  [SubscribeType.AUDIO_ONLY]: [StreamType.AUDIO],
+  [SubscribeType.AUDIO_VIDEO]: [StreamType.AUDIO, StreamType.VIDEO],
+};
+
+/**
+ * Subscription brings what is received of one publisher in line with what the strategy wants and
+ * what the publisher sends.
+ */
+export class Subscription {
+  readonly #options: SubscriptionOptions;
+  #leg: Leg | undefined;
+  #state = NOT_SUBSCRIBED;
+  #wanted: readonly StreamType[] = [];
+  /** What the present session was asked to carry. */
+  #carried: readonly StreamType[] = [];
+  #offered: Offered;
+  #tracks: MediaStreamTrack[] = [];
+  #streams = new Map<StreamType, RemoteStageStream>();
+
+  constructor(offered: Offered, options: SubscriptionOptions) {
+    this.#offered = offered;
+    this.#options = options;
+  }
+
+  want(type: SubscribeType): void {
+    this.#wanted = wants[type] ?? [];
+    if (this.#wanted.length === 0) {
+      this.halt({ tellServer: true });
+      return this.rest();
+    }
+    if (this.#leg !== undefined && this.#wanted.some((kind) => !this.#carried.includes(kind))) {
+      const wanted = this.#wanted;
+      this.halt({ tellServer: true });
+      this.#wanted = wanted;
+    }
+    if (this.#leg === undefined) this.#start();
+    else this.#settle();
+  }
+
+  /** Takes what the publisher now says. */
+  offer(offered: Offered): void {
+    const before = this.#offered;
+    this.#offered = offered;
+    this.#settle();
+    for (const stream of this.#streams.values()) {
+      const muted = mutedIn(offered, stream.streamType);
+      if (muted === mutedIn(before, stream.streamType)) continue;
+      stream.setMuted(muted);
+      this.#options.observer.onMute(stream);
+    }
+  }
+
+  /** Stops receiving; `rest` then says so. */
+  halt(options: { tellServer: boolean }): void {
+    this.#wanted = [];
+    this.#leg?.close(options);
+    this.#leg = undefined;
+    this.#clear();
+  }
+
+  rest(): void {
+    this.#setState(NOT_SUBSCRIBED);
+  }
+
+  /** Makes a new session, because the server no longer knows the present one. */
+  restart(): void {
+    if (this.#leg !== undefined) this.#leg.restart();
+    else if (this.#wanted.length > 0) this.#start();
+  }
+
+  #start(): void {
+    const { platform, url, token, observer } = this.#options;
+    this.#carried = this.#wanted;
+    const kinds = this.#carried;
+    this.#leg = new Leg({
+      platform,
+      url,
+      token,
+      peerOptions: () => ({ direction: 'receive', kinds }),
+      observer: {
+        onUp: (tracks) => {
+          this.#tracks = tracks;
+          this.#setState(SUBSCRIBED);
+          this.#settle();
+        },
+        onDown: () => {
+          this.#clear();
+          this.#setState(ATTEMPTING_SUBSCRIBE);
+        },
+        onFailed: (error) => {
+          this.#leg = undefined;
+          this.#setState(ERRORED);
+          observer.onError(toStageError(error, StageErrorCategory.SUBSCRIBE_ERROR));
+        },
+      },
+    });
+    this.#setState(ATTEMPTING_SUBSCRIBE);
+    this.#leg.open();
+  }
+
+  #clear(): void {
+    const gone = [...this.#streams.values()];
+    this.#tracks = [];
+    this.#streams.clear();
+    if (gone.length > 0) this.#options.observer.onRemoved(gone);
+  }
+
+  // Shows the tracks that have arrived, are sent and are wanted; hides the others.
+  #settle(): void {
+    const removed = [...this.#streams.values()].filter((s) => !this.#shows(s.streamType));
+    for (const stream of removed) this.#streams.delete(stream.streamType);
+    if (removed.length > 0) this.#options.observer.onRemoved(removed);
+    const added: RemoteStageStream[] = [];
+    for (const track of this.#tracks) {
+      const stream = new RemoteStageStream(track);
+      if (!this.#shows(stream.streamType) || this.#streams.has(stream.streamType)) continue;
+      stream.setMuted(mutedIn(this.#offered, stream.streamType));
+      stream.setStatsSource(async (t) => this.#leg?.stats(t));
+      this.#streams.set(stream.streamType, stream);
+      added.push(stream);
+    }
+    if (added.length > 0) this.#options.observer.onAdded(added);
+  }
+
+  #shows(kind: StreamType): boolean {
+    const { kinds } = this.#offered;
+    return this.#wanted.includes(kind) && (kinds.length === 0 || kinds.includes(kind));
+  }
+
+  #setState(state: StageParticipantSubscribeState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#options.observer.onState(state);
+  }
+}
+
+function mutedIn(offered: Offered, kind: StreamType): boolean {
+  return kind === StreamType.AUDIO ? offered.audioMuted : offered.videoStopped;
+}
