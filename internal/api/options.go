@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/control"
@@ -79,10 +78,4 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
-}
-
-// New returns the handler of the whole API. Whatever path it does not know it answers with an AWS error.
-func New(o Options) http.Handler {
-	o = o.withDefaults()
-	return http.NotFoundHandler()
 }

@@ -5,10 +5,21 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
 // Rates say how many calls per second an account may make of each operation; what is not named is unlimited.
 type Rates map[string]float64
+
+// DefaultRates are the rates that the real service documents: those of the quota profile aws.
+func DefaultRates() Rates {
+	rates := Rates{}
+	for _, o := range realtime.Table() {
+		rates[o.Name] = o.Rate
+	}
+	return rates
+}
 
 // NewLimiter returns token buckets, one per account and operation, each holding one second's worth of calls
 // (control-plane.md 1.15). A refused call takes nothing out. now may be nil.

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/proscenium-live/proscenium/internal/sigv4"
+	"github.com/proscenium-live/proscenium/internal/wire"
+	"github.com/proscenium-live/proscenium/internal/wire/realtime"
+)
+
+// MaxBody is how long a request's body may be (control-plane.md 1.15).
+const MaxBody = 1 << 20
+
+// New returns the handler of the whole API. Whatever path it does not know it answers with an AWS error.
+func New(o Options) http.Handler {
+	o = o.withDefaults()
+	return &front{
+		Options:  o,
+		table:    wire.NewTable(realtime.Table()),
+		service:  &service{stages: o.Stages, tokens: o.Tokens, participants: o.Participants, tags: o.Tags},
+		verifier: &sigv4.Verifier{Keys: o.Keys, Region: o.Region, Service: "ivs", Now: o.Now},
+	}
+}
+
+// front is what stands between HTTP and the operations.
+type front struct {
+	Options
+	table    *wire.Table[realtime.Operations]
+	service  realtime.Operations
+	verifier *sigv4.Verifier
+}
+
+// call is one request on its way through the chain.
+type call struct {
+	w  http.ResponseWriter
+	r  *http.Request
+	id string
+
+	op    *wire.Operation[realtime.Operations] // nil until routed
+	label string
+	body  []byte
+	in    wire.Input
+
+	status int // 0 until answered
+}
+
+// chain is what each call goes through, in this order; the first error ends it. Before it come the request
+// id and the recovery from panics.
+var chain = []func(*front, *call) error{
+	(*front).size,
+	(*front).cors,
+	(*front).route,
+	(*front).verify,
+	(*front).throttle,
+	(*front).decode,
+	(*front).validate,
+	(*front).serve,
+}
+
+// errAnswered ends the chain of a call that needs no operation.
+var errAnswered = errors.New("api: answered")
+
+// ServeHTTP takes a call through the chain.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{w: w, r: r, id: newRequestID()}
+	started := f.Now()
+	defer func() { f.Observe(c.operation(), c.status, f.Now().Sub(started)) }()
+	defer f.recover(c)
+	setHeaders(w.Header(), c.id, r.TLS != nil)
+	for _, step := range chain {
+		if err := step(f, c); err != nil {
+			f.fail(c, err)
+			return
+		}
+	}
+}
+
+// operation is the name of the call's operation, "" if it has none.
+func (c *call) operation() string {
+	if c.op == nil {
+		return ""
+	}
+	return c.op.Name
+}
+
+// recover answers a call whose handling panicked. The stack goes to the log, the client gets the request id.
+func (f *front) recover(c *call) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
+		panic(p)
+	}
+	f.Log.Error("call panicked", "request_id", c.id, "operation", c.operation(), "panic", p, "stack", string(debug.Stack()))
+	if c.status == 0 {
+		f.answer(c, internalFault(c.id))
+	}
+}
+
+// size refuses a body that says it is too long, before a byte of it is read, and one that turns out to be.
+func (f *front) size(c *call) error {
+	if c.r.ContentLength > MaxBody {
+		return tooLarge()
+	}
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, MaxBody)
+	return nil
+}
+
+func (f *front) route(c *call) error {
+	path := c.r.URL.EscapedPath()
+	if c.op, c.label = f.table.Find(c.r.Method, path); c.op == nil {
+		return wire.Fault{Exception: wire.UnknownOperation, Message: "There is no operation of this method and path."}
+	}
+	return nil
+}
+
+// verify reads the body only when all else about the signature is right.
+func (f *front) verify(c *call) error {
+	claim, err := f.verifier.Read(c.r)
+	if err != nil {
+		return err
+	}
+	if c.body, err = readAll(c.r); err != nil {
+		return err
+	}
+	_, err = claim.Prove(c.body)
+	return err
+}
+
+// throttle counts authenticated calls only, so that nobody can use up another's.
+func (f *front) throttle(c *call) error {
+	if f.Limiter == nil || f.Limiter.Allow(f.Account, c.op.Name) {
+		return nil
+	}
+	return wire.Fault{Exception: wire.Throttling, Message: "Rate exceeded"}
+}
+
+func (f *front) decode(c *call) error {
+	if err := wire.CheckAccept(c.r.Header.Values("Accept")); err != nil {
+		return err
+	}
+	if c.op.Body {
+		if err := wire.CheckContentType(c.r.Header.Get("Content-Type")); err != nil {
+			return err
+		}
+	}
+	query, err := wire.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	c.in = c.op.New()
+	return c.in.Decode(&wire.Request{Label: c.label, Query: query, Body: c.body})
+}
+
+func (f *front) validate(c *call) error { return c.in.Validate() }
+
+func (f *front) serve(c *call) error {
+	out, err := c.op.Serve(c.r.Context(), f.service, c.in)
+	if err != nil {
+		return err
+	}
+	w := &wire.Writer{}
+	out.Encode(w)
+	if len(w.Bytes()) > 0 {
+		c.w.Header().Set("Content-Type", "application/json")
+	}
+	c.status = c.op.Status
+	c.w.WriteHeader(c.status)
+	if _, err := c.w.Write(w.Bytes()); err != nil {
+		f.Log.Debug("answer not sent", "request_id", c.id, "operation", c.operation(), "error", err)
+	}
+	return nil
+}
+
+// fail answers a call with an error, and logs it if it is a fault of ours.
+func (f *front) fail(c *call, err error) {
+	if errors.Is(err, errAnswered) {
+		return
+	}
+	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
+		c.status = statusClientGone
+		return
+	}
+	fault, retryAfter := toFault(c.op, err, c.id)
+	if fault.Status >= http.StatusInternalServerError {
+		f.Log.Error("call failed", "request_id", c.id, "operation", c.operation(), "status", fault.Status, "error", err)
+	}
+	setRetryAfter(c.w.Header(), retryAfter)
+	f.answer(c, fault)
+}
+
+// statusClientGone is what is counted for a call whose client left before the answer.
+const statusClientGone = 499
+
+func (f *front) answer(c *call, fault wire.Fault) {
+	c.status = fault.Status
+	if err := fault.Write(c.w); err != nil {
+		f.Log.Debug("answer not sent", "request_id", c.id, "operation", c.operation(), "error", err)
+	}
+}

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/wire"
+	"github.com/proscenium-live/proscenium/internal/wire/realtime"
+)
+
+// exceptions is the one table from kinds of failures to what AWS calls them.
+var exceptions = map[live.Kind]wire.Exception{
+	live.Internal:     realtime.InternalServerException,
+	live.Invalid:      realtime.ValidationException,
+	live.NotFound:     realtime.ResourceNotFoundException,
+	live.Conflict:     realtime.ConflictException,
+	live.Exhausted:    realtime.ServiceQuotaExceededException,
+	live.Denied:       realtime.AccessDeniedException,
+	live.Unauthorized: realtime.AccessDeniedException,
+	live.Throttled:    wire.Throttling,
+	live.Unavailable:  wire.ServiceUnavailable,
+	live.Unsupported:  wire.UnsupportedOperation,
+}
+
+// modelled are the exceptions that an operation answers with only if the contract says so; where it does not,
+// the request is simply not valid. The others can come from any operation.
+var modelled = map[string]bool{
+	realtime.ResourceNotFoundException.Name:     true,
+	realtime.ConflictException.Name:             true,
+	realtime.ServiceQuotaExceededException.Name: true,
+}
+
+// toFault says what a client gets for an error: kind and message of a live.Error, a wire.Fault as it is, and
+// of everything else the request id. op is nil for a call that was not routed.
+func toFault(op *wire.Operation[realtime.Operations], err error, requestID string) (wire.Fault, time.Duration) {
+	var fault wire.Fault
+	if errors.As(err, &fault) {
+		return fault, 0
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return wire.Fault{Exception: wire.ServiceUnavailable, Message: "The request took too long. Request id: " + requestID}, 0
+	}
+	var told *live.Error
+	if !errors.As(err, &told) || told.Kind == live.Internal {
+		return internalFault(requestID), 0
+	}
+	exception := exceptions[told.Kind]
+	if modelled[exception.Name] && op != nil && !op.Models(exception) {
+		exception = realtime.ValidationException
+	}
+	return wire.Fault{Exception: exception, Message: told.Message}, told.RetryAfter
+}
+
+func internalFault(requestID string) wire.Fault {
+	return wire.Fault{
+		Exception: realtime.InternalServerException,
+		Message:   "An internal error occurred. Request id: " + requestID,
+	}
+}
+
+func tooLarge() error {
+	return wire.Fault{
+		Exception: wire.TooLarge,
+		Message:   "The request body is longer than " + strconv.Itoa(MaxBody) + " bytes.",
+	}
+}
+
+func readAll(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	var over *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &over):
+		return nil, tooLarge()
+	default:
+		return nil, wire.Fault{Exception: wire.Serialization, Message: "The request body could not be read to its end."}
+	}
+}
