@@ -13,15 +13,15 @@ type Command interface {
 }
 
 // Join brings a participant in by a state socket. With the key of a participation that still lasts it goes on with
-// that one; otherwise it takes over. It returns ParticipantRevoked, QuotaExceeded, TokenExpired or StageNotFound.
+// that one; otherwise it takes over. It returns ParticipantRevoked, QuotaExceeded or StageNotFound.
 type Join struct {
 	Identity
-	Socket     SocketID
-	Key        string // unguessable; becomes the key of a new participation
-	Resume     string // "" for a fresh join
-	Since      uint64 // with HasSince: the last version the client has seen
-	HasSince   bool
-	OnlyResume bool // the token has expired: good for going on, not for joining
+	Socket    SocketID
+	Key       string // unguessable; becomes the key of a new participation
+	Resume    string // "" for a fresh join
+	Since     uint64 // with HasSince: the last version the client has seen
+	HasSince  bool
+	Otherwise error // what a join that can't go on gets, for who may not join afresh; nil if it may
 }
 
 // Lose says that a socket broke: its participant may come back inside the reconnect window.
@@ -64,8 +64,8 @@ func (c Join) do(r *Roster, now time.Time) error {
 		r.resume(p, c)
 		return nil
 	}
-	if c.OnlyResume {
-		return live.Refuse(live.Unauthorized, live.TokenExpired, "the token has expired, and there is no participation left to go on with")
+	if c.Otherwise != nil {
+		return c.Otherwise
 	}
 	if p != nil && p.hadSocket {
 		r.drop(p, live.LeaveTokenReused, "the token was used by another connection", now)

@@ -109,9 +109,9 @@ func (s *stagehand) obey(words []string) string {
 		}
 		return at.Sub(s.start).String() + "\n"
 	case "join":
-		c := Join{
-			Identity: who, Socket: s.socket(args), Key: "key" + args["socket"], Resume: args["resume"],
-			OnlyResume: args["expired"] != "",
+		c := Join{Identity: who, Socket: s.socket(args), Key: "key" + args["socket"], Resume: args["resume"]}
+		if args["expired"] != "" {
+			c.Otherwise = live.Refuse(live.Unauthorized, live.TokenExpired, "the token has expired")
 		}
 		if v, ok := args["since"]; ok {
 			c.HasSince = true

@@ -1,0 +1,207 @@
+// Package host does what the control plane allows: it runs the sessions of stages on this node (role media).
+//
+// A Host verifies tokens, asks the control plane once per session for the right to open it, and from then on decides
+// by itself: the session's roster says what must happen, and the host does it with sockets (signal's), peers (rtc) and
+// tracks (sfu). What happened is reported as facts. A session that is open goes on when the bus or the database are
+// gone; only opening another needs them.
+//
+// Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
+// opened; one that reports. Run returns when all of them have ended.
+//
+// Locks: Host.mu guards the map of sessions, session.mu a session's roster and the queue of its effects. They are never
+// held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
+// alone and has no lock.
+//
+// Deliberately not here: the wire (signal), records and quotas of the account (control), SQL.
+package host
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/bus"
+	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/roster"
+	"github.com/proscenium-live/proscenium/internal/rtc"
+	"github.com/proscenium-live/proscenium/internal/sfu"
+	"github.com/proscenium-live/proscenium/internal/token"
+)
+
+// Options say what a Host works with and within. A limit of 0 is none, unless a default is named.
+type Options struct {
+	Node      live.NodeID
+	Bus       bus.Bus
+	Verifier  *token.Verifier
+	Transport *rtc.Transport
+	Engine    *sfu.Engine
+	Log       *slog.Logger // nil: slog.Default()
+
+	ReconnectWindow time.Duration // how long a participant stays after its socket was lost; 0 means 10 s
+	SessionGrace    time.Duration // how long an empty session waits for the next join; 0 means 2 min
+	MaxDuration     time.Duration // how long a participation may last; 0 means 24 h
+	OpenTimeout     time.Duration // how long the control plane may take to answer; 0 means 5 s
+	StopTimeout     time.Duration // how long Run may take to take leave of everyone; 0 means 5 s
+
+	PublishersPerStage  int // setting quotas.publishers_per_stage
+	SubscribersPerStage int // setting quotas.subscribers_per_stage
+	Publishers          int // on this node; setting quotas.publishers
+	Subscriptions       int // on this node; setting quotas.subscriptions
+	MaxParticipants     int // on this node; setting max_participants
+
+	MediaSessions     int // of one participant; 0 means 64
+	PendingPerToken   int // media sessions of one participant that are not connected yet; 0 means 32
+	PendingPerAddress int // the same of one address; 0 means 1024
+	FactQueue         int // facts that wait for the bus; 0 means 8192
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.ReconnectWindow = cmp.Or(o.ReconnectWindow, 10*time.Second)
+	o.SessionGrace = cmp.Or(o.SessionGrace, 2*time.Minute)
+	o.MaxDuration = cmp.Or(o.MaxDuration, 24*time.Hour)
+	o.OpenTimeout = cmp.Or(o.OpenTimeout, 5*time.Second)
+	o.StopTimeout = cmp.Or(o.StopTimeout, 5*time.Second)
+	o.MediaSessions = cmp.Or(o.MediaSessions, 64)
+	o.PendingPerToken = cmp.Or(o.PendingPerToken, 32)
+	o.PendingPerAddress = cmp.Or(o.PendingPerAddress, 1024)
+	o.FactQueue = cmp.Or(o.FactQueue, 8192)
+	return o
+}
+
+// Host runs the sessions on this node. Its methods may be called at once.
+type Host struct {
+	o        Options
+	log      *slog.Logger
+	reporter *reporter
+	pending  pending
+	media    registry
+	counts   counts
+	sockets  atomic.Uint64 // the last SocketID given out
+
+	ctx    context.Context // ends when the host has stopped
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // sessions and their openings
+
+	draining atomic.Bool
+
+	mu       sync.Mutex
+	sessions map[live.StageID]*session
+	stopped  bool
+}
+
+// counts are what a session changes and everyone may read.
+type counts struct {
+	participants, publications, subscriptions, sockets atomic.Int64
+
+	joinsRefused, publishesRefused, subscribesRefused atomic.Uint64
+}
+
+// Open returns a host that takes participants at once. Run must be called to have it report.
+func Open(o Options) *Host {
+	o = o.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &Host{
+		o:        o,
+		log:      o.Log,
+		reporter: newReporter(o),
+		ctx:      ctx,
+		cancel:   cancel,
+		sessions: make(map[live.StageID]*session),
+	}
+	h.pending.init(o.PendingPerToken, o.PendingPerAddress)
+	return h
+}
+
+// Run reports until ctx ends, then takes leave of everyone and ends all sessions, within Options.StopTimeout.
+func (h *Host) Run(ctx context.Context) error {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		h.reporter.run(h.ctx)
+	}()
+	<-ctx.Done()
+	h.stop()
+	<-told
+	return nil
+}
+
+// stop ends every session, waits for that and for the last facts, and gives up on both after StopTimeout.
+func (h *Host) stop() {
+	h.draining.Store(true)
+	h.mu.Lock()
+	h.stopped = true
+	sessions := make([]*session, 0, len(h.sessions))
+	for _, s := range h.sessions {
+		sessions = append(sessions, s)
+	}
+	h.mu.Unlock()
+
+	late := time.AfterFunc(h.o.StopTimeout, h.cancel)
+	defer late.Stop()
+	for _, s := range sessions {
+		s.drain(h.ctx)
+	}
+	h.wg.Wait()
+	h.reporter.flush(h.ctx)
+	h.cancel()
+}
+
+// Drain refuses newcomers from now on and waits until nobody is left or ctx ends. Who is there may stay until Run ends.
+func (h *Host) Drain(ctx context.Context) error {
+	h.draining.Store(true)
+	// Nothing tells of the last leave, and draining is rare: looking twice a second is quick enough.
+	look := time.NewTicker(500 * time.Millisecond)
+	defer look.Stop()
+	for h.counts.participants.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-look.C:
+		}
+	}
+	return nil
+}
+
+// Draining reports whether newcomers are refused.
+func (h *Host) Draining() bool { return h.draining.Load() }
+
+// admit refuses newcomers when the host drains or has all the participants it may have.
+func (h *Host) admit() error {
+	if h.draining.Load() {
+		return &live.Error{
+			Kind: live.Unavailable, Reason: live.NoCapacity, RetryAfter: 2 * time.Second,
+			Message: "the server is about to stop and takes nobody new",
+		}
+	}
+	if n := int(h.counts.participants.Load()); h.o.MaxParticipants > 0 && n >= h.o.MaxParticipants {
+		return &live.Error{
+			Kind: live.Unavailable, Reason: live.NoCapacity, RetryAfter: 5 * time.Second,
+			Message: live.Errorf(live.Unavailable, "the node has %d participants, the limit is %d (setting max_participants)", n, h.o.MaxParticipants).Message,
+		}
+	}
+	return nil
+}
+
+// Verify returns the claims of a token that may join. Errors are those of token.Verifier.
+func (h *Host) Verify(raw string) (live.Claims, error) {
+	return h.o.Verifier.Verify(raw, time.Now())
+}
+
+// VerifyHolder is Verify for someone who goes on with what it has: an expired token is good enough.
+func (h *Host) VerifyHolder(raw string) (live.Claims, error) {
+	claims, err := h.Verify(raw)
+	if live.ReasonOf(err) == live.TokenExpired && claims.Participant != "" {
+		err = nil
+	}
+	return claims, err
+}
+
+func identity(c live.Claims) roster.Identity {
+	return roster.Identity{ID: c.Participant, UserID: c.UserID, Attributes: c.Attributes, Capabilities: c.Capabilities}
+}

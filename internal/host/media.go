@@ -1,0 +1,190 @@
+package host
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/roster"
+	"github.com/proscenium-live/proscenium/internal/rtc"
+	"github.com/proscenium-live/proscenium/internal/sfu"
+)
+
+// mediaSession is a publication or a subscription: the peer at the far end and its tracks here.
+type mediaSession struct {
+	id        roster.MediaID
+	owner     holder
+	s         *session
+	publisher live.ParticipantID // whom it shows; "" for a publication
+	peer      *rtc.Peer          // nil for a publisher inside the process
+	tracks    []media.Track      // of a publication: what it may send
+	release   func()             // gives back the place among the pending ones
+	local     *LocalPublication  // of a publisher inside the process
+
+	gone atomic.Bool // its peer has ended, perhaps before the roster knew of it
+
+	// Of session.run alone:
+	ended bool
+	up    [kinds]*sfu.UpTrack
+	down  [kinds]*sfu.DownTrack
+}
+
+// kinds is how many media.Kinds there are, with one for none.
+const kinds = int(media.Video) + 1
+
+// feed is what a publisher's viewers are shown. It belongs to session.run.
+type feed struct {
+	current *mediaSession // nil while there is none
+	viewers map[*mediaSession]struct{}
+}
+
+// registry finds media sessions by id.
+type registry struct{ m sync.Map }
+
+func (r *registry) put(m *mediaSession)      { r.m.Store(m.id, m) }
+func (r *registry) remove(id roster.MediaID) { r.m.Delete(id) }
+func (r *registry) find(id roster.MediaID) *mediaSession {
+	m, ok := r.m.Load(id)
+	if !ok {
+		return nil
+	}
+	return m.(*mediaSession)
+}
+
+// onTrack takes a track of a publisher.
+func (m *mediaSession) onTrack(source media.Source) media.Receiver {
+	up := m.s.room.AddUp(source)
+	if !m.s.post(func() { m.s.addUp(m, source.Track().Kind, up) }) {
+		up.Close()
+	}
+	return up
+}
+
+// onState follows the peer's life.
+func (m *mediaSession) onState(state rtc.State) {
+	switch state {
+	case rtc.Connected:
+		m.release()
+		_ = m.s.do(roster.Connected{Media: m.id}, func() { m.s.attach(m) }) // never refused
+	case rtc.Failed, rtc.Closed:
+		m.release()
+		m.gone.Store(true)
+		_ = m.s.do(roster.Ended{Media: m.id}) // never refused
+	case rtc.New:
+	}
+}
+
+// addUp gives a publication a track, and its viewers.
+func (s *session) addUp(m *mediaSession, kind media.Kind, up *sfu.UpTrack) {
+	if m.ended {
+		up.Close()
+		return
+	}
+	if older := m.up[kind]; older != nil {
+		older.Close()
+	}
+	m.up[kind] = up
+	f := s.feeds[m.owner.id]
+	if f == nil || f.current != m {
+		return
+	}
+	for viewer := range f.viewers {
+		s.show(viewer, kind, up)
+	}
+}
+
+// attach shows a viewer that is connected now what its publisher sends.
+func (s *session) attach(m *mediaSession) {
+	if m.publisher == "" || m.ended {
+		return
+	}
+	f := s.feed(m.publisher)
+	f.viewers[m] = struct{}{}
+	if f.current != nil {
+		s.showAll(m, f.current)
+	}
+}
+
+// route shows a publisher's viewers another publication.
+func (s *session) route(e roster.Route) {
+	m := s.h.media.find(e.To)
+	if m == nil {
+		return // it ended meanwhile; the roster will say what comes instead
+	}
+	f := s.feed(e.Publisher)
+	f.current = m
+	for viewer := range f.viewers {
+		s.showAll(viewer, m)
+	}
+}
+
+func (s *session) showAll(viewer, publication *mediaSession) {
+	for kind, up := range publication.up {
+		if up != nil {
+			s.show(viewer, media.Kind(kind), up)
+		}
+	}
+}
+
+// show has a viewer get a track from now on.
+func (s *session) show(viewer *mediaSession, kind media.Kind, up *sfu.UpTrack) {
+	if down := viewer.down[kind]; down != nil {
+		down.Switch(up)
+		return
+	}
+	sink := viewer.peer.Sink(kind)
+	if sink == nil {
+		return
+	}
+	down := s.room.AddDown(up, sink)
+	sink.SetFeedback(down)
+	viewer.down[kind] = down
+}
+
+// endMedia closes a media session and takes it out everywhere.
+func (s *session) endMedia(id roster.MediaID) {
+	m := s.h.media.find(id)
+	if m == nil {
+		return
+	}
+	s.h.media.remove(id)
+	m.ended = true
+	m.release()
+	publisher := m.publisher
+	if publisher == "" {
+		publisher = m.owner.id
+	}
+	if f := s.feeds[publisher]; f != nil {
+		delete(f.viewers, m)
+		if f.current == m {
+			f.current = nil
+		}
+		if f.current == nil && len(f.viewers) == 0 {
+			delete(s.feeds, publisher)
+		}
+	}
+	for kind := range m.down {
+		if m.down[kind] != nil {
+			m.down[kind].Close()
+		}
+		if m.up[kind] != nil {
+			m.up[kind].Close()
+		}
+	}
+	if m.peer != nil {
+		m.peer.Close()
+	}
+	if m.local != nil {
+		close(m.local.done)
+	}
+}
+
+func (s *session) feed(id live.ParticipantID) *feed {
+	f := s.feeds[id]
+	if f == nil {
+		f = &feed{viewers: make(map[*mediaSession]struct{})}
+		s.feeds[id] = f
+	}
+	return f
+}
