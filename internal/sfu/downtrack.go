@@ -206,7 +206,7 @@ func (d *DownTrack) report(r media.SenderReport) {
 		return
 	}
 	r.RTP = ts
-	d.sink.WriteReport(d.worker.batch, r)
+	d.sink.WriteReport(r)
 }
 
 func btoi(b bool) int {

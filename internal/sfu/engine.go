@@ -31,8 +31,8 @@ type Sink interface {
 	// Write encrypts a packet into the batch. The payload is valid during the call only, and must not be
 	// changed. An empty payload fills a number the viewer would otherwise wait for.
 	Write(b *packetio.Batch, h media.Header, payload []byte)
-	// WriteReport sends a sender report whose RTP time is in the outgoing track's clock.
-	WriteReport(b *packetio.Batch, r media.SenderReport)
+	// WriteReport takes the publisher's sender report, its RTP time in the outgoing track's clock.
+	WriteReport(r media.SenderReport)
 }
 
 // Options configure an Engine.

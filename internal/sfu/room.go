@@ -29,6 +29,7 @@ func (r *Room) AddUp(source media.Source) *UpTrack {
 
 // AddDown returns a down-track that forwards up to sink: sound from the next packet on, pictures from the last
 // key frame if it is at hand, else from the next, which is asked for. up may be nil, to be given by Switch.
+// What is written while the sink's far end isn't connected is lost, so add the track when it is.
 func (r *Room) AddDown(up *UpTrack, sink Sink) *DownTrack {
 	// Numbers begin in the lower half: a receiver that loses the very first packets could otherwise
 	// miss a wrap of the sequence and fail to decrypt (RFC 3711 section 3.3.1).
