@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/control"
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/media"
@@ -60,14 +61,14 @@ type Options struct {
 // ends is begun again, unless somebody meant it: if the stage was deleted or the participant disconnected, Run
 // stays quiet until ctx is done. It returns an error only if the built-in loop is damaged.
 func Run(ctx context.Context, o Options) error {
-	loop, err := LoadLoop()
+	l, err := loop.Load()
 	if err != nil {
 		return fmt.Errorf("load loop: %w", err)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &demo{Options: o, loop: loop, id: live.NewParticipantID()}
+	d := &demo{Options: o, loop: l, id: live.NewParticipantID()}
 	for wait := minRetry; ctx.Err() == nil; wait = min(2*wait, maxRetry) {
 		began := time.Now()
 		err := d.once(ctx)
@@ -95,7 +96,7 @@ var errUnwanted = errors.New("demo: unwanted")
 
 type demo struct {
 	Options
-	loop   *Loop
+	loop   *loop.Loop
 	id     live.ParticipantID
 	stage  live.Stage // zero until it is found
 	linked bool

@@ -6,18 +6,21 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 	"github.com/proscenium-live/proscenium/internal/media"
 )
 
 const (
 	reportEvery = time.Second
+	frameTicks  = loop.VideoClock / loop.FrameRate
+	soundTicks  = loop.SoundClock / 50 // 20 ms
 	// ntpEpoch is 1970 in NTP seconds (RFC 5905 section 6).
 	ntpEpoch = 2208988800
 )
 
 // player plays a loop in real time into two receivers. One goroutine, the caller's of run, does it all.
 type player struct {
-	loop         *Loop
+	loop         *loop.Loop
 	video, audio media.Receiver
 	now          func() media.Time // the process's monotonic clock
 
@@ -27,7 +30,7 @@ type player struct {
 	packet          media.Packet // handed over, one after another
 }
 
-func newPlayer(l *Loop, video, audio media.Receiver, now func() media.Time) *player {
+func newPlayer(l *loop.Loop, video, audio media.Receiver, now func() media.Time) *player {
 	return &player{
 		loop: l, video: video, audio: audio, now: now,
 		videoSeq: rtp.NewRandomSequencer(), audioSeq: rtp.NewRandomSequencer(),
@@ -67,10 +70,10 @@ func (p *player) run(ctx context.Context) {
 }
 
 func (p *player) nextFrame() time.Duration {
-	return time.Duration(p.frames) * time.Second / frameRate
+	return time.Duration(p.frames) * time.Second / loop.FrameRate
 }
 
-func (p *player) nextSound() time.Duration { return time.Duration(p.packets) * opusTime }
+func (p *player) nextSound() time.Duration { return time.Duration(p.packets) * loop.SoundTime }
 
 func (p *player) sendFrame() {
 	f := &p.loop.Frames[p.frames%len(p.loop.Frames)]
@@ -89,7 +92,7 @@ func (p *player) sendFrame() {
 func (p *player) sendSound() {
 	now := p.now()
 	p.packet = media.Packet{
-		Seq: p.audioSeq.NextSequenceNumber(), Timestamp: uint32(p.packets * opusTicks),
+		Seq: p.audioSeq.NextSequenceNumber(), Timestamp: uint32(p.packets * soundTicks),
 		Marker: p.packets == 0, Payload: p.loop.Sound[p.packets%len(p.loop.Sound)], Arrival: now,
 	}
 	p.audio.Receive(&p.packet)
@@ -100,8 +103,8 @@ func (p *player) sendSound() {
 // report ties both RTP clocks to the same moment, at after the start: that is what keeps lips in sync.
 func (p *player) report(at time.Duration) {
 	ntp, now := ntpTime(time.Now()), p.now()
-	p.video.ReceiveReport(media.SenderReport{NTP: ntp, RTP: ticks(at, 90000), Arrival: now})
-	p.audio.ReceiveReport(media.SenderReport{NTP: ntp, RTP: ticks(at, 48000), Arrival: now})
+	p.video.ReceiveReport(media.SenderReport{NTP: ntp, RTP: ticks(at, loop.VideoClock), Arrival: now})
+	p.audio.ReceiveReport(media.SenderReport{NTP: ntp, RTP: ticks(at, loop.SoundClock), Arrival: now})
 }
 
 // ticks returns d on an RTP clock, modulo 2^32.

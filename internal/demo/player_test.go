@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 	"github.com/proscenium-live/proscenium/internal/media"
 )
 
@@ -21,9 +22,9 @@ func (r *taken) ReceiveReport(s media.SenderReport) { r.reports = append(r.repor
 func (r *taken) Flush(media.Time)                   { r.flushes++ }
 
 // play runs a player for d of virtual time.
-func play(t *testing.T, d time.Duration) (video, audio *taken, l *Loop) {
+func play(t *testing.T, d time.Duration) (video, audio *taken, l *loop.Loop) {
 	t.Helper()
-	l, err := LoadLoop()
+	l, err := loop.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +41,14 @@ func play(t *testing.T, d time.Duration) (video, audio *taken, l *Loop) {
 func TestPlayer_KeepsRealTimeOverTheLoopsEnd(t *testing.T) {
 	const d = 30 * time.Second // two and a half rounds
 	video, audio, _ := play(t, d)
-	if want := int(d/time.Second) * frameRate; video.flushes < want || video.flushes > want+1 {
+	if want := int(d/time.Second) * loop.FrameRate; video.flushes < want || video.flushes > want+1 {
 		t.Errorf("%d pictures in %v, want %d", video.flushes, d, want)
 	}
-	if want := int(d / opusTime); len(audio.packets) < want || len(audio.packets) > want+1 {
+	if want := int(d / loop.SoundTime); len(audio.packets) < want || len(audio.packets) > want+1 {
 		t.Errorf("%d sound packets in %v, want %d", len(audio.packets), d, want)
 	}
 	for i, p := range audio.packets {
-		if want := time.Duration(i) * opusTime; p.Arrival < want || p.Arrival > want+time.Millisecond {
+		if want := time.Duration(i) * loop.SoundTime; p.Arrival < want || p.Arrival > want+time.Millisecond {
 			t.Fatalf("sound packet %d was sent at %v, want %v", i, p.Arrival, want)
 		}
 	}
@@ -70,7 +71,7 @@ func TestPlayer_ClocksAndNumbersGoOnOverTheLoopsEnd(t *testing.T) {
 	}
 	for i := 1; i < len(audio.packets); i++ {
 		a, b := audio.packets[i-1], audio.packets[i]
-		if b.Seq != a.Seq+1 || b.Timestamp != a.Timestamp+opusTicks {
+		if b.Seq != a.Seq+1 || b.Timestamp != a.Timestamp+soundTicks {
 			t.Fatalf("sound packet %d does not follow the one before", i)
 		}
 	}

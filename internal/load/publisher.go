@@ -13,7 +13,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/proscenium-live/proscenium/client"
-	"github.com/proscenium-live/proscenium/internal/demo"
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 )
 
 const (
@@ -59,7 +59,7 @@ type keptPacket struct {
 }
 
 // joinPublisher publishes and returns when the transport is connected.
-func joinPublisher(ctx context.Context, id *identity, e client.Exchanger, url string, s *stream, loop *demo.Loop, audio bool,
+func joinPublisher(ctx context.Context, id *identity, e client.Exchanger, url string, s *stream, loop *loop.Loop, audio bool,
 ) (*publisher, error) {
 	p := &publisher{exchange: e, stream: s}
 	p.transport = newTransport(id, p)

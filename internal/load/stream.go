@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/proscenium-live/proscenium/internal/demo"
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 )
 
 const (
@@ -30,7 +30,7 @@ type streamFrame struct {
 }
 
 // newStream shapes the loop. A bitrate below the loop's own leaves it as it is.
-func newStream(loop *demo.Loop, bitsPerSecond int) *stream {
+func newStream(loop *loop.Loop, bitsPerSecond int) *stream {
 	s := &stream{frames: make([]streamFrame, len(loop.Frames))}
 	for from := 0; from < len(loop.Frames); {
 		to := from + 1
@@ -44,7 +44,7 @@ func newStream(loop *demo.Loop, bitsPerSecond int) *stream {
 }
 
 // shape fills one group of pictures, evenly over all but its key frame.
-func (s *stream) shape(group []demo.Frame, from, bitsPerSecond int) {
+func (s *stream) shape(group []loop.Frame, from, bitsPerSecond int) {
 	budget := bitsPerSecond / 8 * len(group) / frameRate
 	for i, f := range group {
 		s.frames[from+i] = streamFrame{picture: f.Payloads, key: f.Key}

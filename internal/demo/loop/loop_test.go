@@ -1,4 +1,4 @@
-package demo
+package loop
 
 import (
 	"bytes"
@@ -10,18 +10,18 @@ import (
 )
 
 func TestLoop_HoldsTwelveSecondsOfBothMedia(t *testing.T) {
-	l, err := LoadLoop()
+	l, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := l.Duration(); got != 12*time.Second {
 		t.Errorf("picture lasts %v, want 12s", got)
 	}
-	if got := time.Duration(len(l.Sound)) * opusTime; got != l.Duration() {
+	if got := time.Duration(len(l.Sound)) * SoundTime; got != l.Duration() {
 		t.Errorf("sound lasts %v, picture %v", got, l.Duration())
 	}
 	for i, f := range l.Frames {
-		if f.Key != (i%frameRate == 0) {
+		if f.Key != (i%FrameRate == 0) {
 			t.Errorf("frame %d: key frame is %v; there has to be one each second", i, f.Key)
 		}
 		for _, p := range f.Payloads {

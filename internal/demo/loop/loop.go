@@ -1,4 +1,9 @@
-package demo
+// Package loop holds the pre-encoded stretch of picture and sound that the demo publishes, and that load tests fill
+// up to a bitrate. make-loop.sh makes it with ffmpeg; the result is committed and built in, already cut into RTP
+// payloads when it is loaded.
+//
+// It starts no goroutine. Timing and sending are for those who play it.
+package loop
 
 import (
 	_ "embed" // the loop is part of the program
@@ -19,10 +24,14 @@ var loopAudio []byte
 const (
 	// payloadSize leaves room in an Ethernet frame for RTP with extensions, SRTP, UDP and IPv6.
 	payloadSize = 1180
-	frameRate   = 30 // pictures a second of the loop
-	frameTicks  = 90000 / frameRate
-	opusTicks   = 960 // 20 ms at 48 kHz
-	opusTime    = 20 * time.Millisecond
+)
+
+// What the loop is made of.
+const (
+	FrameRate  = 30                    // pictures a second
+	SoundTime  = 20 * time.Millisecond // of a packet
+	VideoClock = 90000                 // Hz
+	SoundClock = 48000                 // Hz
 )
 
 // Frame is a picture, ready to be sent.
@@ -38,10 +47,12 @@ type Loop struct {
 }
 
 // Duration returns the length of the loop.
-func (l *Loop) Duration() time.Duration { return time.Duration(len(l.Frames)) * time.Second / frameRate }
+func (l *Loop) Duration() time.Duration {
+	return time.Duration(len(l.Frames)) * time.Second / FrameRate
+}
 
-// LoadLoop reads the built-in loop.
-func LoadLoop() (*Loop, error) { return readLoop(loopVideo, loopAudio) }
+// Load reads the built-in loop.
+func Load() (*Loop, error) { return readLoop(loopVideo, loopAudio) }
 
 func readLoop(video, audio []byte) (*Loop, error) {
 	units, err := readAnnexB(video)
@@ -57,7 +68,7 @@ func readLoop(video, audio []byte) (*Loop, error) {
 		l.Frames[i] = Frame{Payloads: payloads(u), Key: u.key}
 	}
 	// The encoder's last packet only flushes it: what counts is that both media last equally long.
-	want := int(l.Duration() / opusTime)
+	want := int(l.Duration() / SoundTime)
 	if len(sound) < want {
 		return nil, fmt.Errorf("audio has %d packets, the picture lasts for %d", len(sound), want)
 	}

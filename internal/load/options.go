@@ -1,0 +1,69 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Limits of a run: a mistyped number must not become an attack.
+const (
+	MaxPublishers = 12
+	MaxViewers    = 2000 // in all
+	MaxBitrate    = 8_500_000
+	MaxDuration   = 10 * time.Minute
+)
+
+// Options describe a run.
+type Options struct {
+	Server    string // URL of the API; "" with Spawn
+	AccessKey string
+	SecretKey string
+	Region    string
+
+	Publishers int
+	Viewers    int // of each publisher
+	Bitrate    int // of each publisher's video, bit/s
+	Audio      bool
+	Settle     time.Duration // from the last join to the beginning of the measurement
+	Duration   time.Duration // of the measurement
+
+	Spawn     string // path of a server to start; "" measures a running one
+	ServerPID int    // of a running server on this machine, 0: its CPU and memory are not known
+	Pin       bool   // the spawned server on one core, the load on the others
+	NoFloor   bool   // do not measure the floor
+
+	Progress     io.Writer // takes a line for each step; nil: nobody
+	ServerOutput io.Writer // takes what a spawned server prints; nil: nobody
+}
+
+func (o *Options) check() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if (o.Server == "") == (o.Spawn == "") {
+		refuse("either a server's URL or a server to spawn is needed, not both")
+	}
+	if o.Publishers < 1 || o.Publishers > MaxPublishers {
+		refuse("publishers: %d is not from 1 to %d", o.Publishers, MaxPublishers)
+	}
+	if n := o.Publishers * o.Viewers; o.Viewers < 0 || n > MaxViewers {
+		refuse("viewers: %d in all, the limit is %d", n, MaxViewers)
+	}
+	if o.Bitrate < 100_000 || o.Bitrate > MaxBitrate {
+		refuse("bitrate: %d is not from 100000 to %d", o.Bitrate, MaxBitrate)
+	}
+	if o.Duration < time.Second || o.Duration > MaxDuration {
+		refuse("duration: %v is not from 1s to %v", o.Duration, MaxDuration)
+	}
+	if o.Settle < 0 || o.Settle > time.Minute {
+		refuse("settle: %v is not from 0 to 1m", o.Settle)
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	if o.ServerOutput == nil {
+		o.ServerOutput = io.Discard
+	}
+	return errors.Join(errs...)
+}
