@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"runtime/debug"
@@ -181,16 +180,16 @@ func (f *front) fail(c *call, err error) {
 	if errors.Is(err, errAnswered) {
 		return
 	}
-	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
-		c.status = statusClientGone
-		return
-	}
 	fault, retryAfter := toFault(c.op, err, c.id)
-	if fault.Status >= http.StatusInternalServerError {
+	gone := c.r.Context().Err() != nil // whatever failed, it failed because the client left
+	if fault.Status >= http.StatusInternalServerError && !gone {
 		f.Log.Error("call failed", "request_id", c.id, "operation", c.operation(), "status", fault.Status, "error", err)
 	}
 	setRetryAfter(c.w.Header(), retryAfter)
 	f.answer(c, fault)
+	if gone {
+		c.status = statusClientGone
+	}
 }
 
 // statusClientGone is what is counted for a call whose client left before the answer.
