@@ -53,7 +53,7 @@ func (c *core) bar(ctx context.Context, tx *store.Tx, arn live.ARN, id live.Part
 		return err
 	}
 	if limit := c.quotas.BarredPerStage; others >= limit {
-		return exhausted("participants barred from one stage", limit, "quotas.barred_per_stage")
+		return exhausted("participants barred from one stage", limit)
 	}
 	return tx.Bar(ctx, stage.ID, id, now.Add(barFor).Truncate(time.Microsecond))
 }

@@ -2,13 +2,14 @@ package control
 
 import "github.com/proscenium-live/proscenium/internal/live"
 
-// Quotas are what one account may have in one region.
+// Quotas are what one account may have in one region. Operators set Stages (quotas.stages); the others are
+// fields so that tests come to their end.
 type Quotas struct {
 	// Stages is the number of stages; 0 is no limit but the disk's.
 	Stages int
-	// TokensPerStage is the number of tokens that one CreateStage issues.
+	// TokensPerStage is the number of tokens that one CreateStage issues. The contract fixes it for the API.
 	TokensPerStage int
-	// TagsPerResource is the number of tags on one resource.
+	// TagsPerResource is the number of tags on one resource. The contract fixes it for the API.
 	TagsPerResource int
 	// BarredPerStage is the number of participants barred from one stage at a time. A host is told all of them
 	// in one message.
@@ -42,7 +43,12 @@ func (q Quotas) orOpen() Quotas {
 	return q
 }
 
-// exhausted says that a quota is used up, and what raises it.
-func exhausted(what string, limit int, setting string) error {
+// exhausted says that a quota is used up.
+func exhausted(what string, limit int) error {
+	return live.Errorf(live.Exhausted, "the quota of %d %s is used up", limit, what)
+}
+
+// exhaustedSetting says that a quota is used up, and what raises it.
+func exhaustedSetting(what string, limit int, setting string) error {
 	return live.Errorf(live.Exhausted, "the quota of %d %s is used up; the setting %s raises it", limit, what, setting)
 }

@@ -21,7 +21,7 @@ func (s *Stages) Create(ctx context.Context, r CreateStage) (live.Stage, []live.
 		return live.Stage{}, nil, err
 	}
 	if len(r.Tokens) > s.quotas.TokensPerStage {
-		return live.Stage{}, nil, exhausted("tokens in one CreateStage", s.quotas.TokensPerStage, "quotas.tokens_per_stage")
+		return live.Stage{}, nil, exhausted("tokens in one CreateStage", s.quotas.TokensPerStage)
 	}
 	var tokens []live.IssuedToken
 	for _, t := range r.Tokens {
@@ -78,7 +78,7 @@ func (s *Stages) insert(ctx context.Context, stage live.Stage) error {
 				return err
 			}
 			if n >= limit {
-				return exhausted("stages", limit, "quotas.stages")
+				return exhaustedSetting("stages", limit, "quotas.stages")
 			}
 		}
 		return tx.InsertStage(ctx, stage)

@@ -84,8 +84,7 @@ func (t *Tags) check(arn live.ARN) error {
 
 func (c *core) checkTagCount(n int) error {
 	if limit := c.quotas.TagsPerResource; n > limit {
-		return live.Errorf(live.Invalid, "the resource would have %d tags, the limit is %d (setting quotas.tags_per_resource)",
-			n, limit)
+		return live.Errorf(live.Invalid, "the resource would have %d tags, the limit is %d", n, limit)
 	}
 	return nil
 }
