@@ -96,7 +96,7 @@ func appendStamped(b []byte, size int, at time.Duration) []byte {
 
 // readStamp returns the time that a payload carries.
 func readStamp(payload []byte) (time.Duration, bool) {
-	if len(payload) < minPadding || payload[0]&0x1f != 6 || payload[1] != 5 {
+	if len(payload) < 2 || payload[0]&0x1f != 6 || payload[1] != 5 {
 		return 0, false
 	}
 	p := payload[2:]
