@@ -119,8 +119,15 @@ func TestMetrics_TellWhatIsCounted(t *testing.T) {
 			return map[string]float64{"replay": 2, "stale": 3}
 		}},
 	)
+	m.AddHistogram(Histogram{
+		Name: "delay_seconds", Help: "Delay.", Bounds: []float64{.001, .01},
+		Read: func() ([]uint64, float64) { return []uint64{3, 2, 1}, 0.5 },
+	})
 	body := ask(t, Options{Metrics: m, Allow: loopback}, "/metrics", "127.0.0.1:5", nil).Body.String()
 	for _, want := range []string{
+		`proscenium_delay_seconds_bucket{le="0.01"} 5`,
+		`proscenium_delay_seconds_bucket{le="+Inf"} 6`,
+		`proscenium_delay_seconds_sum 0.5`,
 		`proscenium_api_request_duration_seconds_count{operation="CreateStage",status="2xx"} 1`,
 		`proscenium_api_request_duration_seconds_count{operation="unknown",status="4xx"} 1`,
 		`proscenium_join_duration_seconds_count 1`,

@@ -143,3 +143,38 @@ func (c *numberCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(c.desc, kind, n, value)
 	}
 }
+
+// Histogram is a distribution that a part counts itself.
+type Histogram struct {
+	Name   string // without the namespace
+	Help   string
+	Bounds []float64 // the upper bounds of all buckets but the last, which has none
+	// Read returns how many values fell into each bucket, and the sum of all.
+	Read func() (counts []uint64, sum float64)
+}
+
+// AddHistogram has a distribution read at each scrape. It panics when the name is taken.
+func (m *Metrics) AddHistogram(h Histogram) {
+	m.registry.MustRegister(&histogramCollector{
+		Histogram: h, desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", h.Name), h.Help, nil, nil),
+	})
+}
+
+type histogramCollector struct {
+	Histogram
+	desc *prometheus.Desc
+}
+
+func (c *histogramCollector) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
+
+func (c *histogramCollector) Collect(out chan<- prometheus.Metric) {
+	counts, sum := c.Read()
+	total, below := uint64(0), map[float64]uint64{}
+	for i, n := range counts {
+		total += n
+		if i < len(c.Bounds) {
+			below[c.Bounds[i]] = total
+		}
+	}
+	out <- prometheus.MustNewConstHistogram(c.desc, total, sum, below)
+}

@@ -70,7 +70,7 @@ func define(c *Config) []*Setting {
 		},
 		{
 			Key: "roles", Group: "Running", Default: "api,media,compositor", from: everywhere, value: list(&c.Roles, "list", oneOf(string(RoleAPI), string(RoleMedia), string(RoleCompositor))),
-			Doc: "What this node does, with commas between: api, media, compositor.",
+			Doc: "What this node does, with commas between: api, media, compositor. api is needed, compositor has no work yet in this version.",
 		},
 		{
 			Key: "demo", Group: "Running", Default: "false", from: everywhere, value: onOff(&c.Demo),
@@ -85,8 +85,8 @@ func define(c *Config) []*Setting {
 			Doc: "How long a stage's session stays open after the last participant has left.",
 		},
 		{
-			Key: "drain_timeout", Group: "Running", Default: "10s", from: everywhere, value: duration(&c.DrainTimeout, 0, time.Hour),
-			Doc: "How long a server that was told to stop goes on for those who are there; a second signal ends it at once.",
+			Key: "drain_timeout", Group: "Running", Default: "2s", from: everywhere, value: duration(&c.DrainTimeout, 0, time.Hour),
+			Doc: "How long a server that was told to stop goes on for participants who are there, before it takes leave of them. A second signal ends it at once.",
 		},
 		{
 			Key: "max_participants", Group: "Running", Default: "10000", from: everywhere, value: number(&c.MaxParticipants, 1, 10_000_000),
