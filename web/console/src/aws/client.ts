@@ -1,0 +1,151 @@
+import { sign, type SigningKeys } from './sigv4.ts';
+
+/** What the API answers instead of a result; `kind` is the exception's name. */
+export class ApiError extends Error {
+  readonly kind: string;
+  readonly status: number;
+
+  constructor(kind: string, status: number, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.kind = kind;
+    this.status = status;
+  }
+}
+
+export interface Stage {
+  arn: string;
+  name?: string;
+  activeSessionId?: string;
+  tags?: Record<string, string>;
+}
+
+export interface StagePage {
+  stages: Stage[];
+  nextToken?: string;
+}
+
+export type Capability = 'PUBLISH' | 'SUBSCRIBE';
+
+export interface TokenRequest {
+  stageArn: string;
+  capabilities: Capability[];
+  /** Minutes. */
+  duration: number;
+  userId?: string;
+  attributes?: Record<string, string>;
+}
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Client calls the public API of the server that the page came from. */
+export class Client {
+  readonly #keys: SigningKeys;
+  readonly #origin: string;
+  readonly #fetch: Fetch;
+  /** How far this device's clock is behind the server's, in milliseconds. */
+  #skewMs = 0;
+
+  constructor(
+    keys: SigningKeys,
+    origin: string = location.origin,
+    fetcher: Fetch = (url, init) => fetch(url, init),
+  ) {
+    this.#keys = keys;
+    this.#origin = origin;
+    this.#fetch = fetcher;
+  }
+
+  async listStages(nextToken?: string, signal?: AbortSignal): Promise<StagePage> {
+    const body = { maxResults: 50, ...(nextToken === undefined ? {} : { nextToken }) };
+    const page = await this.#call('ListStages', body, signal);
+    return page as unknown as StagePage;
+  }
+
+  async getStage(arn: string, signal?: AbortSignal): Promise<Stage> {
+    return (await this.#call('GetStage', { arn }, signal))['stage'] as Stage;
+  }
+
+  async createStage(name: string): Promise<Stage> {
+    const body = name === '' ? {} : { name };
+    return (await this.#call('CreateStage', body))['stage'] as Stage;
+  }
+
+  async deleteStage(arn: string): Promise<void> {
+    await this.#call('DeleteStage', { arn });
+  }
+
+  /** Makes a participant token and returns its text. */
+  async createToken(request: TokenRequest): Promise<string> {
+    const answer = await this.#call('CreateParticipantToken', { ...request });
+    return (answer['participantToken'] as { token: string }).token;
+  }
+
+  async disconnectParticipant(stageArn: string, participantId: string): Promise<void> {
+    const reason = 'Disconnected by the console';
+    await this.#call('DisconnectParticipant', { stageArn, participantId, reason });
+  }
+
+  async #call(
+    operation: string,
+    input: object,
+    signal?: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    const response = await this.#send(operation, input, signal);
+    if (response.ok) return parse(await response.text());
+    const skewMs = skewOf(response);
+    // A clock that is off makes every signature wrong; the server's answer tells by how much.
+    if (response.status === 403 && Math.abs(skewMs - this.#skewMs) > 60_000) {
+      this.#skewMs = skewMs;
+      const second = await this.#send(operation, input, signal);
+      if (second.ok) return parse(await second.text());
+      throw await errorOf(second);
+    }
+    throw await errorOf(response);
+  }
+
+  async #send(operation: string, input: object, signal?: AbortSignal): Promise<Response> {
+    const path = `/${operation}`;
+    const body = JSON.stringify(input);
+    const now = new Date(Date.now() + this.#skewMs);
+    const { host } = new URL(this.#origin);
+    const headers = sign(this.#keys, { method: 'POST', path, host, body, now });
+    const init: RequestInit = { method: 'POST', headers, body, cache: 'no-store' };
+    try {
+      return await this.#fetch(
+        this.#origin + path,
+        signal === undefined ? init : { ...init, signal },
+      );
+    } catch (thrown) {
+      if (signal?.aborted) throw thrown;
+      throw new ApiError('Unreachable', 0, 'The server cannot be reached.');
+    }
+  }
+}
+
+function skewOf(response: Response): number {
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return Number.isNaN(date) ? 0 : date - Date.now();
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const body = parse(await response.text());
+  const kind = (response.headers.get('x-amzn-errortype') ?? '').split(':')[0] ?? '';
+  const message = [body['message'], body['exceptionMessage'], body['Message']].find(
+    (m): m is string => typeof m === 'string' && m !== '',
+  );
+  return new ApiError(
+    kind || `HTTP ${response.status}`,
+    response.status,
+    message ?? `The server answered ${response.status}.`,
+  );
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,99 @@
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
+import { CheckIcon, CopyIcon } from './icons.tsx';
+
+/** A message that stays until what caused it is gone; read out when it appears. */
+export function Notice({ tone, children }: { tone: 'error' | 'info'; children: ReactNode }) {
+  return (
+    <p className={`notice notice-${tone}`} role={tone === 'error' ? 'alert' : 'status'}>
+      {children}
+    </p>
+  );
+}
+
+export function Field(props: {
+  label: string;
+  hint?: string;
+  children: (id: string) => ReactNode;
+}) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{props.label}</label>
+      {props.children(id)}
+      {props.hint === undefined ? null : <p className="hint">{props.hint}</p>}
+    </div>
+  );
+}
+
+export function Spinner({ label }: { label: string }) {
+  return (
+    <p className="spinner" role="status">
+      <span aria-hidden="true" />
+      {label}
+    </p>
+  );
+}
+
+/** A question before something that cannot be taken back. Escape answers no. */
+export function Confirm(props: {
+  title: string;
+  text: string;
+  action: string;
+  onAnswer: (yes: boolean) => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const title = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-labelledby={title} onClose={() => props.onAnswer(false)}>
+      <h2 id={title}>{props.title}</h2>
+      <p>{props.text}</p>
+      <div className="row end">
+        <button type="button" className="button" onClick={() => props.onAnswer(false)}>
+          Cancel
+        </button>
+        <button type="button" className="button danger" onClick={() => props.onAnswer(true)}>
+          {props.action}
+        </button>
+      </div>
+    </dialog>
+  );
+}
+
+/** A link to pass on, with a button that copies it. */
+export function CopyField({ label, value }: { label: string; value: string }) {
+  const input = useRef<HTMLInputElement>(null);
+  const [copied, setCopied] = useState(false);
+  useEffect(() => setCopied(false), [value]);
+  const copy = async () => {
+    input.current?.select();
+    setCopied(await copyText(value));
+  };
+  return (
+    <div className="copy">
+      <input
+        ref={input}
+        readOnly
+        value={value}
+        aria-label={label}
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <button type="button" className="button" onClick={() => void copy()}>
+        {copied ? <CheckIcon /> : <CopyIcon />}
+        <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
+      </button>
+    </div>
+  );
+}
+
+// Pages from plain HTTP have no clipboard object; there the selected text is copied the old way.
+async function copyText(text: string): Promise<boolean> {
+  const { clipboard } = navigator as { clipboard?: Clipboard };
+  try {
+    if (clipboard === undefined) return document.execCommand('copy');
+    await clipboard.writeText(text);
+    return true;
+  } catch {
+    return document.execCommand('copy');
+  }
+}
