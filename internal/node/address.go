@@ -1,0 +1,113 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/proscenium-live/proscenium/internal/live"
+)
+
+// mediaAddresses returns what clients are told to send media to: the setting, or else the bound address, or
+// else, where that is all of the machine's, each of them. A port of 0 is the bound port's to fill in.
+func mediaAddresses(setting []string, bound string, own func() ([]net.Addr, error)) ([]netip.AddrPort, error) {
+	if len(setting) > 0 {
+		return parseAddresses(setting)
+	}
+	host, _, err := net.SplitHostPort(bound)
+	if err != nil {
+		return nil, fmt.Errorf("media %s: %w", bound, err)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && !addr.IsUnspecified() {
+		return []netip.AddrPort{netip.AddrPortFrom(addr, 0)}, nil
+	}
+	all, err := own()
+	if err != nil {
+		return nil, fmt.Errorf("media_address: %w", err)
+	}
+	return reachable(all, host == "0.0.0.0"), nil
+}
+
+func parseAddresses(setting []string) ([]netip.AddrPort, error) {
+	out := make([]netip.AddrPort, len(setting))
+	for i, s := range setting {
+		if ap, err := netip.ParseAddrPort(s); err == nil {
+			out[i] = ap
+			continue
+		}
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("media_address %s: %w", s, err)
+		}
+		out[i] = netip.AddrPortFrom(addr, 0)
+	}
+	return out, nil
+}
+
+// maxAddresses bounds the candidates of an answer: a machine with many containers has many addresses.
+const maxAddresses = 16
+
+// reachable picks the addresses that someone else might reach; the machine's own loopback if there is none.
+func reachable(all []net.Addr, only4 bool) []netip.AddrPort {
+	var out, loopback []netip.AddrPort
+	for _, a := range all {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err != nil {
+			continue
+		}
+		addr := prefix.Addr().Unmap()
+		switch {
+		case only4 && !addr.Is4(), addr.IsLinkLocalUnicast(), addr.IsMulticast():
+		case addr.IsLoopback():
+			loopback = append(loopback, netip.AddrPortFrom(addr, 0))
+		default:
+			out = append(out, netip.AddrPortFrom(addr, 0))
+		}
+	}
+	if len(out) == 0 {
+		out = loopback
+	}
+	return out[:min(len(out), maxAddresses)]
+}
+
+// publicURL returns where clients find the server, without a slash at the end: the setting, or else the bound
+// address, or else, where that is all of the machine's, the first that clients are told for media.
+func publicURL(setting string, bound net.Addr, media []netip.AddrPort) string {
+	if setting != "" {
+		return strings.TrimSuffix(setting, "/")
+	}
+	addr, err := netip.ParseAddrPort(bound.String())
+	if err != nil {
+		return "http://" + bound.String()
+	}
+	host := addr.Addr().Unmap()
+	if host.IsUnspecified() && len(media) > 0 {
+		host = media[0].Addr()
+	}
+	return "http://" + net.JoinHostPort(host.String(), strconv.Itoa(int(addr.Port())))
+}
+
+// endpoints are what stages and tokens tell their clients.
+func endpoints(public, rtmp string) (live.Endpoints, error) {
+	u, err := url.Parse(public)
+	if err != nil {
+		return live.Endpoints{}, fmt.Errorf("public_url %s: %w", public, err)
+	}
+	events := *u
+	events.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
+	_, port, err := net.SplitHostPort(rtmp)
+	if err != nil {
+		return live.Endpoints{}, fmt.Errorf("rtmp %s: %w", rtmp, err)
+	}
+	return live.Endpoints{
+		Events: events.String() + "/events",
+		WHIP:   public + "/whip",
+		RTMP:   "rtmp://" + net.JoinHostPort(u.Hostname(), port) + "/app/",
+	}, nil
+}

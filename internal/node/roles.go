@@ -1,0 +1,117 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/admin"
+	"github.com/proscenium-live/proscenium/internal/config"
+	"github.com/proscenium-live/proscenium/internal/control"
+	"github.com/proscenium-live/proscenium/internal/live"
+)
+
+// roles are what a node may take on, in the order in which they open. The compositor has no work in this
+// version: the role is accepted, so that a configuration made today stays valid.
+var roles = []struct {
+	name config.Role
+	open func(*Node, context.Context) error
+}{
+	{config.RoleAPI, (*Node).openControl},
+	{config.RoleMedia, (*Node).openMedia},
+}
+
+func (n *Node) openRoles(ctx context.Context) error {
+	if !n.config.HasRole(config.RoleAPI) {
+		return errors.New("roles: a node without the role api needs a cluster, which this version does not have")
+	}
+	for _, r := range roles {
+		if n.config.HasRole(r.name) {
+			if err := r.open(n, ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (n *Node) openControl(ctx context.Context) error {
+	told, err := n.tellAddresses()
+	if err != nil {
+		return err
+	}
+	n.control, err = control.Open(ctx, control.Options{
+		Store: n.store, Bus: n.bus, Node: n.id,
+		Region: n.config.Region, Account: n.config.AccountID,
+		Endpoints: told,
+		Quotas:    control.Quotas{Stages: n.config.Quotas.Stages.N},
+		Log:       n.log,
+	})
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	n.onClose("control", n.control.Close)
+	n.add("control", n.control.Run)
+	return nil
+}
+
+// tellAddresses finds out what clients are told: the public URL, and from it the endpoints.
+func (n *Node) tellAddresses() (live.Endpoints, error) {
+	told, err := n.mediaAddresses()
+	if err != nil {
+		return live.Endpoints{}, err
+	}
+	n.public = publicURL(n.config.PublicURL, n.listen.Addr(), told)
+	return endpoints(n.public, n.config.RTMP)
+}
+
+func (n *Node) mediaAddresses() ([]netip.AddrPort, error) {
+	return mediaAddresses(n.config.MediaAddress, n.config.Media, net.InterfaceAddrs)
+}
+
+// askedIn is how long a database may take to answer the question whether it is there.
+const askedIn = 2 * time.Second
+
+// parts are what /readyz asks: the node is ready exactly when all of its roles serve.
+func (n *Node) parts() []admin.Part {
+	out := []admin.Part{{Name: "node", Ready: n.serving}, {Name: string(config.RoleAPI), Ready: n.apiReady}}
+	if n.media != nil {
+		out = append(out, admin.Part{Name: string(config.RoleMedia), Ready: n.mediaReady})
+	}
+	return out
+}
+
+func (n *Node) serving() error {
+	if n.draining.Load() {
+		return errDraining
+	}
+	if !n.started.Load() {
+		return errNotRunning
+	}
+	return nil
+}
+
+func (n *Node) apiReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), askedIn)
+	defer cancel()
+	return errors.Join(n.bus.Ready(), n.store.Ping(ctx), n.partReady("control"))
+}
+
+func (n *Node) partReady(names ...string) error {
+	for _, name := range names {
+		for _, p := range n.running {
+			if p.name == name {
+				if err := p.ready(); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func stack() string { return string(debug.Stack()) }
