@@ -1,3 +1,4 @@
+//nolint:thelper // what each runs are tests themselves: a failure should point into them
 package control_test
 
 import (

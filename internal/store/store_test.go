@@ -1,3 +1,4 @@
+//nolint:thelper // what each runs are tests themselves: a failure should point into them
 package store_test
 
 import (
@@ -29,17 +30,17 @@ func each(t *testing.T, test func(*testing.T, *store.Store)) {
 	storetest.Each(t, func(t *testing.T, o store.Options) { test(t, storetest.Open(t, o)) })
 }
 
-func write(t testing.TB, s *store.Store, change func(*store.Tx) error) {
-	t.Helper()
+func write(tb testing.TB, s *store.Store, change func(*store.Tx) error) {
+	tb.Helper()
 	if err := s.Write(context.Background(), change); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func read(t testing.TB, s *store.Store, look func(*store.Tx) error) {
-	t.Helper()
+func read(tb testing.TB, s *store.Store, look func(*store.Tx) error) {
+	tb.Helper()
 	if err := s.Read(context.Background(), look); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -51,9 +52,9 @@ func newStage(at time.Time) live.Stage {
 	}
 }
 
-func insert(t testing.TB, s *store.Store, stages ...live.Stage) {
-	t.Helper()
-	write(t, s, func(tx *store.Tx) error {
+func insert(tb testing.TB, s *store.Store, stages ...live.Stage) {
+	tb.Helper()
+	write(tb, s, func(tx *store.Tx) error {
 		for _, stage := range stages {
 			if err := tx.InsertStage(context.Background(), stage); err != nil {
 				return err

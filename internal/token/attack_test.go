@@ -18,25 +18,25 @@ import (
 )
 
 // sign makes a token of any header and payload with the key.
-func sign(t testing.TB, key *ecdsa.PrivateKey, header, payload string) string {
-	t.Helper()
+func sign(tb testing.TB, key *ecdsa.PrivateKey, header, payload string) string {
+	tb.Helper()
 	text := encode([]byte(header)) + "." + encode([]byte(payload))
 	digest := sha512.Sum384([]byte(text))
 	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text + "." + encode(signature)
 }
 
 // jose makes an ES384 token as RFC 7518 section 3.4 says.
-func jose(t testing.TB, key *ecdsa.PrivateKey, header, payload string) string {
-	t.Helper()
+func jose(tb testing.TB, key *ecdsa.PrivateKey, header, payload string) string {
+	tb.Helper()
 	text := encode([]byte(header)) + "." + encode([]byte(payload))
 	digest := sha512.Sum384([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	signature := make([]byte, 96)
 	r.FillBytes(signature[:48])

@@ -14,11 +14,11 @@ import (
 
 var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
+func newKey(tb testing.TB) *ecdsa.PrivateKey {
+	tb.Helper()
 	key, err := GenerateKey()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return key
 }
@@ -34,20 +34,20 @@ func someClaims() live.Claims {
 	}
 }
 
-func mint(t testing.TB, key *ecdsa.PrivateKey, c live.Claims) string {
-	t.Helper()
+func mint(tb testing.TB, key *ecdsa.PrivateKey, c live.Claims) string {
+	tb.Helper()
 	s, err := NewMinter(key).Mint(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(s)
 }
 
-func part(t testing.TB, raw string, i int) string {
-	t.Helper()
+func part(tb testing.TB, raw string, i int) string {
+	tb.Helper()
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[i])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(text)
 }

@@ -1,5 +1,7 @@
 // Package bustest says what fulfilling bus.Bus means: a list of claims that every adapter proves. They wait on
 // channels only, so that they hold in virtual time too. The goroutines they start end with them.
+//
+//nolint:thelper // the claims are tests themselves: a failure should point into them
 package bustest
 
 import (
@@ -47,6 +49,7 @@ func Claims() []Claim {
 const patience = 10 * time.Second
 
 func within(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx

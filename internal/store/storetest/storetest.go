@@ -33,28 +33,30 @@ func Main(m *testing.M) {
 
 // Each runs the test once per database, each time with one that is empty.
 func Each(t *testing.T, test func(*testing.T, store.Options)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 }
 
 // Open opens a store that the end of the test closes.
-func Open(t testing.TB, o store.Options) *store.Store {
-	t.Helper()
+func Open(tb testing.TB, o store.Options) *store.Store {
+	tb.Helper()
 	s, err := store.Open(context.Background(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
 // SQLite returns a file that does not exist yet.
-func SQLite(t testing.TB) store.Options {
-	return store.Options{Path: filepath.Join(t.TempDir(), "proscenium.db")}
+func SQLite(tb testing.TB) store.Options {
+	tb.Helper()
+	return store.Options{Path: filepath.Join(tb.TempDir(), "proscenium.db")}
 }
 
 // shared is the server of this test binary.
@@ -62,19 +64,19 @@ var shared server
 
 // Postgres returns an empty database. Where PostgreSQL is not installed the test is skipped, or fails if
 // PROSCENIUM_TEST_REQUIRE is "all".
-func Postgres(t testing.TB) store.Options {
-	t.Helper()
+func Postgres(tb testing.TB) store.Options {
+	tb.Helper()
 	bin := findPostgres()
 	if bin == "" {
 		const why = "PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb; make test installs it)"
-		if os.Getenv("PROSCENIUM_TEST_REQUIRE") == "all" {
-			t.Fatal(why)
+		if os.Getenv("PROSCENIUM_TEST_REQUIRE") == "all" { //nolint:forbidigo // tests only: what CI demands of the machine
+			tb.Fatal(why)
 		}
-		t.Skip(why)
+		tb.Skip(why)
 	}
 	name, err := shared.database(bin)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return store.Options{URL: name}
 }
