@@ -101,16 +101,16 @@ func (s *session) live() {
 // listen subscribes to the commands for the stage.
 func (s *session) listen() (stop func(), err error) {
 	disconnect, err := s.h.o.Bus.Subscribe(bus.DisconnectParticipant(s.stage), "",
-		bus.Serve(func(ctx context.Context, c live.DisconnectParticipant) (struct{}, error) {
-			return struct{}{}, s.obey(ctx, roster.Bar{Participant: c.Participant, Message: c.Message})
+		bus.Serve(func(_ context.Context, c live.DisconnectParticipant) (struct{}, error) {
+			return struct{}{}, s.obey(roster.Bar{Participant: c.Participant, Message: c.Message})
 		}))
 	if err != nil {
 		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
 		return nil, unavailable("the control plane can't be reached")
 	}
 	deleted, err := s.h.o.Bus.Subscribe(bus.CloseStage(s.stage), "",
-		bus.Serve(func(ctx context.Context, _ live.CloseStage) (struct{}, error) {
-			return struct{}{}, s.obey(ctx, roster.Close{})
+		bus.Serve(func(_ context.Context, _ live.CloseStage) (struct{}, error) {
+			return struct{}{}, s.obey(roster.Close{})
 		}))
 	if err != nil {
 		_ = disconnect.Close()

@@ -246,8 +246,9 @@ func (s *session) welcome(state roster.State) Welcome {
 }
 
 // obey is do for commands of the control plane: it returns when the command has been applied and those it concerns have
-// been told, or have been given up on.
-func (s *session) obey(ctx context.Context, c roster.Command) error {
+// been told, or have been given up on. It heeds no context: the bus ends a handler's when the session stops listening,
+// which may be this very command's doing.
+func (s *session) obey(c roster.Command) error {
 	s.mu.Lock()
 	if s.roster == nil { // nobody is in yet; open applies it before anyone comes in
 		s.early = append(s.early, c)
@@ -262,9 +263,11 @@ func (s *session) obey(ctx context.Context, c roster.Command) error {
 	select {
 	case <-t.applied:
 	case <-s.ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case <-t.applied: // and ended by that
+		default:
+			return nil
+		}
 	}
 	patience := time.NewTimer(tellTimeout)
 	defer patience.Stop()
@@ -273,8 +276,6 @@ func (s *session) obey(ctx context.Context, c roster.Command) error {
 		case <-done:
 		case <-patience.C:
 			return nil
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 	return nil
