@@ -17,6 +17,8 @@ import (
 // dialect holds the little in which the two databases differ.
 type dialect struct {
 	name string
+	// look makes a transaction that reads one state of the records.
+	look sql.TxOptions
 	// lockSchema makes the transaction the only one that migrates.
 	lockSchema func(context.Context, *sql.Tx) error
 	// gaveWay tells whether a transaction was undone for another's sake and may be tried again.
@@ -64,6 +66,7 @@ func sqliteName(path, extra string) string {
 func sqlite() dialect {
 	return dialect{
 		name: "sqlite",
+		look: sql.TxOptions{ReadOnly: true}, // SQLite knows no weaker isolation
 		// Writing transactions begin IMMEDIATE: having begun, this one is alone.
 		lockSchema: func(context.Context, *sql.Tx) error { return nil },
 		gaveWay:    func(error) bool { return false },
@@ -86,6 +89,7 @@ func openPostgres(name string) (*Store, error) {
 func postgres() dialect {
 	return dialect{
 		name: "postgres",
+		look: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 		lockSchema: func(ctx context.Context, tx *sql.Tx) error {
 			// The number means "proscenium's schema" and nothing else.
 			_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7400740174021935)`)

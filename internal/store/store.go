@@ -99,9 +99,9 @@ func (s *Store) Write(ctx context.Context, change func(*Tx) error) error {
 	}
 }
 
-// Read runs look in a transaction that changes nothing.
+// Read runs look in a transaction that changes nothing and sees one state of the records throughout.
 func (s *Store) Read(ctx context.Context, look func(*Tx) error) error {
-	return once(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, look)
+	return once(ctx, s.reader, &s.dialect.look, look)
 }
 
 func once(ctx context.Context, db *sql.DB, o *sql.TxOptions, do func(*Tx) error) error {

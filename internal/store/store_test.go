@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,4 +178,65 @@ func TestPing_TellsWhetherTheDatabaseAnswers(t *testing.T) {
 			t.Error("a closed database answers")
 		}
 	})
+}
+
+func TestRead_SeesOneStateThroughout(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		count := func(tx *store.Tx) int {
+			n, err := tx.CountStages(ctx, home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		insert(t, s, newStage(start))
+		read(t, s, func(tx *store.Tx) error {
+			before := count(tx)
+			insert(t, s, newStage(start))
+			if after := count(tx); after != before {
+				t.Errorf("there were %d stages, then %d", before, after)
+			}
+			return nil
+		})
+	})
+}
+
+func TestOpen_MigratesOnceWhenManyStartAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				s, err := store.Open(context.Background(), o)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// Security row 13: the database's password is in no error.
+func TestOpen_Row13_KeepsThePasswordToItself(t *testing.T) {
+	for _, name := range []string{
+		"postgres://user:sesame@127.0.0.1:1/db?connect_timeout=2",
+		"postgres://user:sesame@127.0.0.1:none/db",
+		"postgres://user:sesame@127.0.0.1:1/db?sslmode=odd",
+		"host=127.0.0.1 port=1 password=sesame sslmode=odd",
+	} {
+		s, err := store.Open(t.Context(), store.Options{URL: name})
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s was opened", name)
+			continue
+		}
+		if strings.Contains(err.Error(), "sesame") {
+			t.Errorf("the error says %v", err)
+		}
+	}
 }
