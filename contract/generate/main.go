@@ -30,10 +30,10 @@ func run(modelFile, patchFile, out string) error {
 	}
 	for name, data := range files {
 		file := filepath.Join(out, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // source code is for all to read
 			return err
 		}
-		if err := os.WriteFile(file, data, 0o644); err != nil {
+		if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // as above
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func emitExceptions(m *model, s *source) {
 	s.line(")")
 }
 
-func signature(m *model, o operation) string {
+func signature(o operation) string {
 	return fmt.Sprintf("%s(ctx context.Context, in *%sInput) (*%sOutput, error)", o.Name, o.Name, o.Name)
 }
 
@@ -34,7 +34,7 @@ func emitInterface(m *model, s *source) {
 	s.line("// not nil. Methods may be called at once.")
 	s.line("type Operations interface {")
 	for _, name := range m.Operations.names {
-		s.line("%s", signature(m, m.Operations.of[name]))
+		s.line("%s", signature(m.Operations.of[name]))
 	}
 	s.line("}")
 }

@@ -85,10 +85,10 @@ func readExpr(m *model, s *shape) string {
 }
 
 func readFunc(m *model, s *shape) string {
-	switch {
-	case s.Type == "structure":
+	switch s.Type {
+	case "structure":
 		return "read" + m.typeName(s)
-	case s.Type == "string":
+	case "string":
 		return fmt.Sprintf("wire.ReadText[%s]", m.textType(s))
 	default:
 		return "(*wire.Reader)." + scalar(s)

@@ -27,7 +27,7 @@ var (
 )
 
 // Fault is an error as a client gets it.
-type Fault struct {
+type Fault struct { //nolint:errname // AWS calls this a fault; ValidationException and the like are its names
 	Exception
 	Message string
 }

@@ -284,16 +284,16 @@ func (r *Reader) Skip() {
 	if r.Null() {
 		return
 	}
-	switch c := r.peek(); {
-	case c == '{':
+	switch r.peek() {
+	case '{':
 		for range r.Members() {
 			r.Skip()
 		}
-	case c == '[':
+	case '[':
 		r.elements(func(int) { r.Skip() })
-	case c == '"':
+	case '"':
 		r.text()
-	case c == 't' || c == 'f':
+	case 't', 'f':
 		r.Bool()
 	default:
 		r.number()
