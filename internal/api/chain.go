@@ -180,7 +180,7 @@ func (f *front) fail(c *call, err error) {
 	if errors.Is(err, errAnswered) {
 		return
 	}
-	fault, retryAfter := toFault(c.op, err, c.id)
+	fault, retryAfter := f.toFault(c.op, err, c.id)
 	gone := c.r.Context().Err() != nil // whatever failed, it failed because the client left
 	if fault.Status >= http.StatusInternalServerError && !gone {
 		f.Log.Error("call failed", "request_id", c.id, "operation", c.operation(), "status", fault.Status, "error", err)

@@ -37,7 +37,7 @@ var modelled = map[string]bool{
 
 // toFault says what a client gets for an error: kind and message of a live.Error, a wire.Fault as it is, and
 // of everything else the request id. op is nil for a call that was not routed.
-func toFault(op *wire.Operation[realtime.Operations], err error, requestID string) (wire.Fault, time.Duration) {
+func (f *front) toFault(op *wire.Operation[realtime.Operations], err error, requestID string) (wire.Fault, time.Duration) {
 	var fault wire.Fault
 	if errors.As(err, &fault) {
 		return fault, 0
@@ -53,7 +53,16 @@ func toFault(op *wire.Operation[realtime.Operations], err error, requestID strin
 	if modelled[exception.Name] && op != nil && !op.Models(exception) {
 		exception = realtime.ValidationException
 	}
-	return wire.Fault{Exception: exception, Message: told.Message}, told.RetryAfter
+	message := told.Message
+	if told.Kind == live.Denied && op != nil {
+		message = f.deniedMessage(op.Name, message)
+	}
+	return wire.Fault{Exception: exception, Message: message}, told.RetryAfter
+}
+
+// deniedMessage says it in the words of AWS, which some clients look for.
+func (f *front) deniedMessage(operation, reason string) string {
+	return "User: arn:aws:iam::" + f.Account + ":root is not authorized to perform: ivs:" + operation + ": " + reason
 }
 
 func internalFault(requestID string) wire.Fault {
