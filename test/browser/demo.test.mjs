@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openTab, startBrowser } from './lib/browser.mjs';
+import { joinTimes, moves } from './lib/probe.mjs';
+import { startServer } from './lib/server.mjs';
+
+let server;
+let link;
+
+before(async () => {
+  server = await startServer('--demo');
+  [link] = await server.printed(/http:\S+\/console\/watch#\S+/);
+});
+after(async () => {
+  await server?.stop();
+});
+
+test('serve --demo prints a link that shows live video at once', { timeout: 60_000 }, async (t) => {
+  const browser = await startBrowser();
+  try {
+    const page = await openTab(browser);
+    await page.goto(link);
+    const times = await joinTimes(page);
+    const seen = await moves(page, '.tile video');
+    t.diagnostic(`join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`);
+    t.diagnostic(`picture ${seen.width}x${seen.height}`);
+    assert.ok(times.frame < 1000, `first frame after ${times.frame} ms`);
+    assert.equal(seen.muted, false);
+    assert.deepEqual(page.complaints, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test('a browser that plays no sound by itself gets a button for it', { timeout: 60_000 }, async () => {
+  const browser = await startBrowser({ strictAutoplay: true });
+  try {
+    const page = await openTab(browser);
+    await page.goto(link);
+    const silent = await moves(page, '.tile video');
+    assert.equal(silent.muted, true);
+    const button = page.getByRole('button', { name: 'Tap for sound' });
+    await button.click();
+    await button.waitFor({ state: 'detached' });
+    const loud = await moves(page, '.tile video');
+    assert.equal(loud.muted, false);
+    assert.deepEqual(page.complaints, []);
+  } finally {
+    await browser.close();
+  }
+});
