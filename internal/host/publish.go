@@ -77,6 +77,7 @@ func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.Part
 		if shown == nil {
 			return nil, s.absent(wish)
 		}
+		po.CNAME = string(publisher) // its tracks are to be played in sync
 		peer, answer, err := h.o.Transport.Subscribe(offer, shown.tracks, po)
 		if err != nil {
 			s.failed(c, live.SubscribeFailed, publisher, err)

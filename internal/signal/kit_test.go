@@ -299,6 +299,20 @@ func (c *client) closed() (websocket.StatusCode, frameIn) {
 	}
 }
 
+// closedSoon is closed for a socket that may also have been welcomed: then it leaves.
+func (c *client) closedSoon() (websocket.StatusCode, frameIn) {
+	c.t.Helper()
+	f, err := c.read()
+	if err == nil && f.Type == typeState {
+		c.send(`{"type":"LEAVE"}`)
+	}
+	code, last := c.closed()
+	if last.Type == "" {
+		last = f
+	}
+	return code, last
+}
+
 func (c *client) send(text string) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
