@@ -73,7 +73,7 @@ func readExpr(m *model, s *shape) string {
 	case "list":
 		return fmt.Sprintf("wire.ReadList(r, %d, %s)", capacity(s), readFunc(m, m.shape(*s.Member)))
 	case "map":
-		return fmt.Sprintf("wire.ReadMap[string](r, %d)", capacity(s))
+		return fmt.Sprintf("wire.ReadMap(r, %d)", capacity(s))
 	case "structure":
 		return "read" + m.typeName(s) + "(r)"
 	case "string":

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -79,8 +79,12 @@ func tooLarge() error {
 	}
 }
 
+// readAll reads a body that size has limited. What the length says is made room for at once.
 func readAll(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
+	var buf bytes.Buffer
+	buf.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
+	_, err := buf.ReadFrom(r.Body)
+	body := buf.Bytes()
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:

@@ -6,38 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// text reads a string literal at the reader's place (RFC 8259 section 7).
-func (r *Reader) text() (string, bool) {
-	start := r.at + 1
-	for i := start; i < len(r.data); i++ {
-		switch c := r.data[i]; {
-		case c == '"':
-			r.at = i + 1
-			return r.valid(r.data[start:i])
-		case c == '\\':
-			r.at = i
-			return r.escaped(append(make([]byte, 0, 2*(i-start)+16), r.data[start:i]...))
-		case c < ' ':
-			r.at = i
-			r.fail("a control character in a string must be escaped")
-			return "", false
-		}
-	}
-	r.at = len(r.data)
-	r.fail("a string has no end")
-	return "", false
-}
-
-func (r *Reader) valid(b []byte) (string, bool) {
-	if !utf8.Valid(b) {
-		r.fail("a string is not valid UTF-8")
-		return "", false
-	}
-	return string(b), true
-}
-
-// escaped goes on with a string whose first escape is at the reader's place; out holds what came before.
-func (r *Reader) escaped(out []byte) (string, bool) {
+// literal reads a string literal at the reader's place (RFC 8259 section 7) and returns it unescaped. It is
+// part of the body, and an escape is never shorter than what it stands for, so nothing is allocated.
+func (r *Reader) literal() ([]byte, bool) {
+	r.at++
+	out := r.data[r.at:r.at]
 	for r.at < len(r.data) {
 		switch c := r.data[r.at]; {
 		case c == '"':
@@ -47,18 +20,26 @@ func (r *Reader) escaped(out []byte) (string, bool) {
 			var ok bool
 			if out, ok = r.escape(out); !ok {
 				r.fail("a string holds an escape that is not valid")
-				return "", false
+				return nil, false
 			}
 		case c < ' ':
 			r.fail("a control character in a string must be escaped")
-			return "", false
+			return nil, false
 		default:
 			out = append(out, c)
 			r.at++
 		}
 	}
 	r.fail("a string has no end")
-	return "", false
+	return nil, false
+}
+
+func (r *Reader) valid(b []byte) ([]byte, bool) {
+	if !utf8.Valid(b) {
+		r.fail("a string is not valid UTF-8")
+		return nil, false
+	}
+	return b, true
 }
 
 func (r *Reader) escape(out []byte) ([]byte, bool) {

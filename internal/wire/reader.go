@@ -23,11 +23,19 @@ type Reader struct {
 	data  []byte
 	at    int
 	depth int
-	path  []string
+	path  []place
 	err   error
 }
 
-// NewReader returns a reader of a request's body. An empty body reads as {}.
+// place is a step on the way to a value: a member of an object, or an element of a list. The name is part of
+// the body, which does not change behind the reader.
+type place struct {
+	name  []byte
+	index int // from 1; 0 for a member
+}
+
+// NewReader returns a reader of a request's body. An empty body reads as {}. The body is the reader's from then
+// on: strings are unescaped where they stand.
 func NewReader(body []byte) *Reader {
 	r := &Reader{data: body}
 	if r.space(); r.at == len(r.data) {
@@ -49,6 +57,16 @@ func (r *Reader) Close() error {
 // of a document anything but an object is an error.
 func (r *Reader) Members() iter.Seq[string] {
 	return func(yield func(string) bool) {
+		for name := range r.names() {
+			if !yield(string(name)) {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) names() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
 		if !r.open('{', "an object") {
 			return
 		}
@@ -58,7 +76,7 @@ func (r *Reader) Members() iter.Seq[string] {
 			if !ok {
 				return
 			}
-			r.path = append(r.path, name)
+			r.path = append(r.path, place{name: name})
 			if !yield(name) || r.err != nil {
 				return
 			}
@@ -79,18 +97,18 @@ func (r *Reader) elements(yield func(int)) {
 	}
 }
 
-func (r *Reader) name() (string, bool) {
+func (r *Reader) name() ([]byte, bool) {
 	if !r.peekIs('"') {
 		r.fail("expected the name of a member")
-		return "", false
+		return nil, false
 	}
-	name, ok := r.text()
+	name, ok := r.literal()
 	if !ok {
-		return "", false
+		return nil, false
 	}
 	if !r.peekIs(':') {
 		r.fail("expected ':' after the name of a member")
-		return "", false
+		return nil, false
 	}
 	r.at++
 	return name, true
@@ -146,19 +164,24 @@ func (r *Reader) Text() *string { return ReadText[string](r) }
 
 // ReadText reads a string into a type made of one.
 func ReadText[T ~string](r *Reader) *T {
-	if r.Null() {
-		return nil
-	}
-	if !r.peekIs('"') {
-		r.expected("a string")
-		return nil
-	}
-	s, ok := r.text()
+	b, ok := r.text()
 	if !ok {
 		return nil
 	}
-	t := T(s)
+	t := T(b)
 	return &t
+}
+
+// text reads a string without making one; ok is false for null as well as for an error.
+func (r *Reader) text() (b []byte, ok bool) {
+	if r.Null() {
+		return nil, false
+	}
+	if !r.peekIs('"') {
+		r.expected("a string")
+		return nil, false
+	}
+	return r.literal()
 }
 
 // Bool reads a boolean.
@@ -235,23 +258,22 @@ func (r *Reader) Time() *time.Time {
 
 // ReadMap reads a map of strings to strings. Once it holds limit entries it goes on reading but keeps no
 // new ones: the map is then known to break its constraint.
-func ReadMap[K ~string](r *Reader, limit int) map[K]string {
+func ReadMap(r *Reader, limit int) map[string]string {
 	if r.Null() {
 		return nil
 	}
-	m := map[K]string{}
-	for key := range r.Members() {
-		r.path[len(r.path)-1] = "value" // keys are the caller's own text, which error messages do not repeat
-		v := r.Text()
-		if r.err != nil {
+	m := map[string]string{}
+	for key := range r.names() {
+		r.path[len(r.path)-1].name = []byte("value") // keys are the caller's own text: messages do not repeat it
+		v, ok := r.text()
+		_, known := m[string(key)]
+		switch {
+		case r.err != nil:
 			return nil
-		}
-		if v == nil {
-			delete(m, K(key)) // a null is an absent entry
-			continue
-		}
-		if _, known := m[K(key)]; known || len(m) < limit {
-			m[K(key)] = *v
+		case !ok:
+			delete(m, string(key)) // a null is an absent entry
+		case known || len(m) < limit:
+			m[string(key)] = string(v)
 		}
 	}
 	return m
@@ -265,7 +287,7 @@ func ReadList[T any](r *Reader, limit int, read func(*Reader) *T) []T {
 	}
 	list := []T{}
 	r.elements(func(i int) {
-		r.path = append(r.path, strconv.Itoa(i+1)+".member") // as violations name it
+		r.path = append(r.path, place{index: i + 1})
 		if i >= limit {
 			r.Skip()
 		} else if v := read(r); v != nil {
@@ -292,7 +314,7 @@ func (r *Reader) Skip() {
 	case '[':
 		r.elements(func(int) { r.Skip() })
 	case '"':
-		r.text()
+		r.literal()
 	case 't', 'f':
 		r.Bool()
 	default:
@@ -329,7 +351,13 @@ func (r *Reader) where() string {
 	if len(r.path) == 0 {
 		return ""
 	}
-	where := strings.Join(r.path, ".")
+	steps := make([]string, len(r.path))
+	for i, p := range r.path {
+		if steps[i] = string(p.name); p.index > 0 {
+			steps[i] = strconv.Itoa(p.index) + ".member" // as violations name it
+		}
+	}
+	where := strings.Join(steps, ".")
 	if len(where) > 128 || strings.ContainsFunc(where, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return ""
 	}

@@ -50,7 +50,7 @@ func (v *thing) read(r *wire.Reader) {
 		case "time":
 			v.Time = r.Time()
 		case "map":
-			v.Map = wire.ReadMap[string](r, 3)
+			v.Map = wire.ReadMap(r, 3)
 		case "list":
 			v.List = wire.ReadList(r, 3, wire.ReadText[string])
 		case "inner":

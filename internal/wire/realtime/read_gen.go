@@ -381,7 +381,7 @@ func (in *CreateEncoderConfigurationInput) read(r *wire.Reader) {
 		case "video":
 			in.Video = readVideo(r)
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
@@ -398,7 +398,7 @@ func (in *CreateIngestConfigurationInput) read(r *wire.Reader) {
 		case "userId":
 			in.UserID = r.Text()
 		case "attributes":
-			in.Attributes = wire.ReadMap[string](r, 1026)
+			in.Attributes = wire.ReadMap(r, 1026)
 		case "ingestProtocol":
 			in.IngestProtocol = wire.ReadText[IngestProtocol](r)
 		case "insecureIngest":
@@ -406,7 +406,7 @@ func (in *CreateIngestConfigurationInput) read(r *wire.Reader) {
 		case "redundantIngest":
 			in.RedundantIngest = r.Bool()
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
@@ -423,7 +423,7 @@ func (in *CreateParticipantTokenInput) read(r *wire.Reader) {
 		case "userId":
 			in.UserID = r.Text()
 		case "attributes":
-			in.Attributes = wire.ReadMap[string](r, 1026)
+			in.Attributes = wire.ReadMap(r, 1026)
 		case "capabilities":
 			in.Capabilities = wire.ReadList(r, 3, wire.ReadText[ParticipantTokenCapability])
 		default:
@@ -440,7 +440,7 @@ func (in *CreateStageInput) read(r *wire.Reader) {
 		case "participantTokenConfigurations":
 			in.ParticipantTokenConfigurations = wire.ReadList(r, 13, readParticipantTokenConfiguration)
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		case "autoParticipantRecordingConfiguration":
 			in.AutoParticipantRecordingConfiguration = readAutoParticipantRecordingConfiguration(r)
 		default:
@@ -457,7 +457,7 @@ func (in *CreateStorageConfigurationInput) read(r *wire.Reader) {
 		case "s3":
 			in.S3 = readS3StorageConfiguration(r)
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
@@ -692,7 +692,7 @@ func (in *ImportPublicKeyInput) read(r *wire.Reader) {
 		case "name":
 			in.Name = r.Text()
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
@@ -935,7 +935,7 @@ func (in *ParticipantTokenConfiguration) read(r *wire.Reader) {
 		case "userId":
 			in.UserID = r.Text()
 		case "attributes":
-			in.Attributes = wire.ReadMap[string](r, 1026)
+			in.Attributes = wire.ReadMap(r, 1026)
 		case "capabilities":
 			in.Capabilities = wire.ReadList(r, 3, wire.ReadText[ParticipantTokenCapability])
 		default:
@@ -1073,7 +1073,7 @@ func (in *StartCompositionInput) read(r *wire.Reader) {
 		case "destinations":
 			in.Destinations = wire.ReadList(r, 3, readDestinationConfiguration)
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
@@ -1092,7 +1092,7 @@ func (in *StartParticipantReplicationInput) read(r *wire.Reader) {
 		case "reconnectWindowSeconds":
 			in.ReconnectWindowSeconds = r.Int32()
 		case "attributes":
-			in.Attributes = wire.ReadMap[string](r, 1026)
+			in.Attributes = wire.ReadMap(r, 1026)
 		default:
 			r.Skip()
 		}
@@ -1129,7 +1129,7 @@ func (in *TagResourceInput) read(r *wire.Reader) {
 	for name := range r.Members() {
 		switch name {
 		case "tags":
-			in.Tags = wire.ReadMap[string](r, 51)
+			in.Tags = wire.ReadMap(r, 51)
 		default:
 			r.Skip()
 		}
