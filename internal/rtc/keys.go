@@ -77,7 +77,7 @@ type sealer interface {
 
 // gcmSealer seals with AEAD_AES_128_GCM (RFC 7714) straight into the slot. pion/srtp does the same in more
 // steps: it parses the header again, looks the SSRC up in a map, and wants the payload copied first
-// (BenchmarkSeal: 1.25 times the time). What is received still goes through pion/srtp.
+// (BenchmarkSeal: 1.15 times the time). What is received still goes through pion/srtp.
 type gcmSealer struct {
 	aead  cipher.AEAD
 	salt  [12]byte
