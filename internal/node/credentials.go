@@ -30,7 +30,7 @@ func (c Credentials) keys() sigv4.Keys {
 }
 
 const (
-	credentialsFile = "root-credentials" //nolint:gosec // the name of a file
+	credentialsFile = "root-credentials"
 	defaultKey      = "test"
 )
 

@@ -92,13 +92,13 @@ func (d *dataDir) nodeID() (live.NodeID, error) {
 
 // once returns what a file holds, after making it, for its owner only, if it is not there. It is written
 // beside and renamed, so that a crash leaves no half of it.
-func (d *dataDir) once(name string, make func() []byte) ([]byte, error) {
+func (d *dataDir) once(name string, content func() []byte) ([]byte, error) {
 	path := d.file(name)
 	data, err := os.ReadFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return data, err
 	}
-	data = make()
+	data = content()
 	if err := writeWhole(path, data); err != nil {
 		return nil, err
 	}

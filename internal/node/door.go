@@ -149,9 +149,9 @@ func noMedia(w http.ResponseWriter, _ *http.Request) {
 func (n *Node) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			switch fault := recover(); {
-			case fault == nil:
-			case fault == http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
+			switch fault := recover(); fault {
+			case nil:
+			case http.ErrAbortHandler:
 				panic(fault)
 			default:
 				n.log.Error("handler panicked", "method", r.Method, "panic", fmt.Sprint(fault), "stack", stack())

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -35,7 +34,7 @@ func (n *Node) openMedia(context.Context) error {
 		MaxPeers: peersPerParticipant * n.config.MaxParticipants,
 	})
 	if err != nil {
-		return fmt.Errorf("media %s: %w; choose another with --media", n.config.Media, err)
+		return cannotListen("media", n.config.Media, err)
 	}
 	n.onClose("media transport", m.transport.Close)
 	m.engine = sfu.NewEngine(sfu.Options{NewBatch: m.transport.NewBatch, Log: n.log})

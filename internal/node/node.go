@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,7 +101,7 @@ func (n *Node) openListener(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", n.config.HTTP)
 	if err != nil {
-		return fmt.Errorf("http %s: %w; choose another with --http", n.config.HTTP, err)
+		return cannotListen("http", n.config.HTTP, err)
 	}
 	n.listen = netutil.LimitListener(l, n.config.MaxSockets)
 	n.onClose("http listener", func() error {
@@ -110,6 +111,15 @@ func (n *Node) openListener(ctx context.Context) error {
 		return nil
 	})
 	return nil
+}
+
+// cannotListen names the setting that is in the way.
+func cannotListen(setting, addr string, err error) error {
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		err = sys.Err // the rest of the chain repeats the address
+	}
+	return fmt.Errorf("%s %s: %w; choose another with --%[1]s", setting, addr, err)
 }
 
 func (n *Node) openStore(ctx context.Context) (err error) {
@@ -134,8 +144,8 @@ func (n *Node) openBus(context.Context) (err error) {
 	return nil
 }
 
-func (n *Node) onClose(name string, close func() error) {
-	n.closers = append(n.closers, closer{name, close})
+func (n *Node) onClose(name string, end func() error) {
+	n.closers = append(n.closers, closer{name, end})
 }
 
 // Close closes what Open opened, the last first. Run does it by itself.
