@@ -22,7 +22,9 @@ test('serve --demo prints a link that shows live video at once', { timeout: 60_0
     await page.goto(link);
     const times = await joinTimes(page);
     const seen = await moves(page, '.tile video');
-    t.diagnostic(`join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`);
+    t.diagnostic(
+      `join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`,
+    );
     t.diagnostic(`picture ${seen.width}x${seen.height}`);
     assert.ok(times.frame < 1000, `first frame after ${times.frame} ms`);
     assert.equal(seen.muted, false);
@@ -32,20 +34,24 @@ test('serve --demo prints a link that shows live video at once', { timeout: 60_0
   }
 });
 
-test('a browser that plays no sound by itself gets a button for it', { timeout: 60_000 }, async () => {
-  const browser = await startBrowser({ strictAutoplay: true });
-  try {
-    const page = await openTab(browser);
-    await page.goto(link);
-    const silent = await moves(page, '.tile video');
-    assert.equal(silent.muted, true);
-    const button = page.getByRole('button', { name: 'Tap for sound' });
-    await button.click();
-    await button.waitFor({ state: 'detached' });
-    const loud = await moves(page, '.tile video');
-    assert.equal(loud.muted, false);
-    assert.deepEqual(page.complaints, []);
-  } finally {
-    await browser.close();
-  }
-});
+test(
+  'a browser that plays no sound by itself gets a button for it',
+  { timeout: 60_000 },
+  async () => {
+    const browser = await startBrowser({ strictAutoplay: true });
+    try {
+      const page = await openTab(browser);
+      await page.goto(link);
+      const silent = await moves(page, '.tile video');
+      assert.equal(silent.muted, true);
+      const button = page.getByRole('button', { name: 'Tap for sound' });
+      await button.click();
+      await button.waitFor({ state: 'detached' });
+      const loud = await moves(page, '.tile video');
+      assert.equal(loud.muted, false);
+      assert.deepEqual(page.complaints, []);
+    } finally {
+      await browser.close();
+    }
+  },
+);

@@ -31,7 +31,9 @@ test('one publishes by the console, another watches by a link', { timeout: 120_0
     await b.goto(link);
     const times = await joinTimes(b);
     const seen = await moves(b, `${tile} video`);
-    t.diagnostic(`join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`);
+    t.diagnostic(
+      `join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`,
+    );
     t.diagnostic(`picture ${seen.width}x${seen.height}, ${seen.changed} of 14400 pixels changed`);
     assert.ok(times.frame < 1000, `first frame after ${times.frame} ms`);
     assert.ok(times.sound < 1000, `sound after ${times.sound} ms`);
@@ -54,7 +56,10 @@ test('one publishes by the console, another watches by a link', { timeout: 120_0
     const { stages } = await server.api('ListStages', {});
     const participantId = await b.locator(tile).getAttribute('data-participant');
     assert.equal(participantId, tokenOfA.participantId);
-    await server.api('DisconnectParticipant', { stageArn: stages[0].arn, participantId });
+    await server.api('DisconnectParticipant', {
+      stageArn: stages[0].arn,
+      participantId,
+    });
     await a.getByText('You were disconnected.').waitFor();
     await b.getByText('Nobody is on stage yet').waitFor();
 

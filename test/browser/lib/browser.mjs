@@ -74,7 +74,10 @@ function makeVoice() {
     const t = i / rate;
     const pitch = 180 + 60 * Math.sin(2 * Math.PI * 0.7 * t);
     const syllable = 0.55 + 0.45 * Math.sin(2 * Math.PI * 4 * t);
-    const voice = [1, 2, 3, 4, 5].reduce((sum, n) => sum + Math.sin(2 * Math.PI * n * pitch * t) / n, 0);
+    const voice = [1, 2, 3, 4, 5].reduce(
+      (sum, n) => sum + Math.sin(2 * Math.PI * n * pitch * t) / n,
+      0,
+    );
     samples[i] = Math.round(9000 * syllable * voice);
   }
   const header = Buffer.alloc(44);

@@ -38,10 +38,15 @@ export function probe() {
 
 /** How long after joining the first picture and the first sound of somebody else were there. */
 export async function joinTimes(page) {
-  await page.waitForFunction(() => window.probe.frame !== undefined && window.probe.sound !== undefined);
+  await page.waitForFunction(
+    () => window.probe.frame !== undefined && window.probe.sound !== undefined,
+  );
   return page.evaluate(() => {
     const joined = performance.getEntriesByName('stage-join')[0].startTime;
-    return { frame: window.probe.frame - joined, sound: window.probe.sound - joined };
+    return {
+      frame: window.probe.frame - joined,
+      sound: window.probe.sound - joined,
+    };
   });
 }
 
@@ -79,9 +84,16 @@ export async function moves(page, selector) {
       const after = pixels();
       changed = 0;
       for (let i = 0; i < after.length; i += 4) {
-        if (Math.abs(after[i] - before[i]) + Math.abs(after[i + 1] - before[i + 1]) > 40) changed += 1;
+        if (Math.abs(after[i] - before[i]) + Math.abs(after[i + 1] - before[i + 1]) > 40)
+          changed += 1;
       }
     }
-    return { frames, changed, width: video.videoWidth, height: video.videoHeight, muted: video.muted };
+    return {
+      frames,
+      changed,
+      width: video.videoWidth,
+      height: video.videoHeight,
+      muted: video.muted,
+    };
   }, selector);
 }

@@ -81,7 +81,9 @@ export async function startServer(...flags) {
     },
   };
   // The banner is printed once the server is ready.
-  const failed = exited.then(() => Promise.reject(new Error(`the server did not start:\n${output}`)));
+  const failed = exited.then(() =>
+    Promise.reject(new Error(`the server did not start:\n${output}`)),
+  );
   await Promise.race([server.printed(/Console +http/), failed]);
   failed.catch(() => undefined);
   return server;

@@ -52,11 +52,15 @@ export function StagesPage({ client, onError }: Props) {
       setStages((before) => [...(before ?? []), ...page.stages]);
       setNextToken(page.nextToken);
     });
-  const create = (name: string) =>
-    attempt(async () => {
+  const create = async (name: string) => {
+    let isCreated = false;
+    await attempt(async () => {
       const stage = await client.createStage(name);
       setStages((before) => [stage, ...(before ?? [])]);
+      isCreated = true;
     });
+    return isCreated;
+  };
   const remove = (stage: Stage) =>
     attempt(async () => {
       await client.deleteStage(stage.arn);
@@ -114,14 +118,17 @@ export function StagesPage({ client, onError }: Props) {
   );
 }
 
-function CreateStage(props: { isBusy: boolean; onCreate: (name: string) => Promise<void> }) {
+function CreateStage(props: { isBusy: boolean; onCreate: (name: string) => Promise<boolean> }) {
   const [name, setName] = useState('');
-  const submit = (event: FormEvent) => {
+  const submit = async (event: FormEvent) => {
     event.preventDefault();
-    void props.onCreate(name.trim()).then(() => setName(''));
+    // Emptied at once, so that the next name may be typed meanwhile; given back when it failed.
+    setName('');
+    const isCreated = await props.onCreate(name.trim());
+    if (!isCreated) setName((typed) => typed || name);
   };
   return (
-    <form className="create" onSubmit={submit}>
+    <form className="create" onSubmit={(event) => void submit(event)}>
       <input
         value={name}
         maxLength={128}
@@ -143,7 +150,7 @@ function StageRow({ stage, onDelete }: { stage: Stage; onDelete: () => void }) {
   return (
     <li>
       <a className="stage-link" href={stageHref(stage.arn)}>
-        <span className="stage-name">{name}</span>
+        <span className="stage-name">{stage.name || 'Unnamed'}</span>
         <code>{stageId(stage.arn)}</code>
         {stage.activeSessionId ? <span className="live">Live</span> : null}
       </a>

@@ -1,8 +1,15 @@
 import { StageConnectionState, StageLeftReason } from '@proscenium/web';
 import { useCallback, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { explain } from '../aws/explain.ts';
-import { CameraIcon, CameraOffIcon, LeaveIcon, MicIcon, MicOffIcon } from '../ui/icons.tsx';
-import { Notice } from '../ui/parts.tsx';
+import {
+  CameraIcon,
+  CameraOffIcon,
+  DevicesIcon,
+  LeaveIcon,
+  MicIcon,
+  MicOffIcon,
+} from '../ui/icons.tsx';
+import { Notice, Popup } from '../ui/parts.tsx';
 import { useCapture, type Capture } from './capture.ts';
 import { Devices } from './Devices.tsx';
 import { Lobby } from './Lobby.tsx';
@@ -36,8 +43,7 @@ export function Room({ asksName, getToken, actionsFor }: Props) {
       if (track !== undefined && model !== undefined) track.enabled = !muted[kind];
     }
     model?.setTracks(capture.tracks);
-    // Muting alone goes through the model, which tells the others at once.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    // Not when muted changes: muting alone goes through the model, which tells the others at once.
   }, [model, capture.tracks]);
 
   const join = async (name: string) => {
@@ -126,12 +132,16 @@ function Stay({ state, capture, muted, onMute, onLeave, actionsFor }: StayProps)
       <div className="controls" role="toolbar" aria-label="Your media">
         <MuteButton kind="audio" capture={capture} muted={muted} onMute={onMute} />
         <MuteButton kind="video" capture={capture} muted={muted} onMute={onMute} />
-        <details className="popup">
-          <summary className="button">Devices</summary>
-          <div className="popup-body card">
-            <Devices capture={capture} />
-          </div>
-        </details>
+        <Popup
+          label={
+            <>
+              <DevicesIcon />
+              Devices
+            </>
+          }
+        >
+          <Devices capture={capture} />
+        </Popup>
         <button type="button" className="button danger" onClick={onLeave}>
           <LeaveIcon />
           Leave

@@ -34,6 +34,34 @@ export function Spinner({ label }: { label: string }) {
   );
 }
 
+/** Something that opens above its button, and closes by Escape or by a click elsewhere. */
+export function Popup({ label, children }: { label: ReactNode; children: ReactNode }) {
+  const details = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    const close = () => {
+      if (details.current !== null) details.current.open = false;
+    };
+    const onPointer = (event: PointerEvent) => {
+      if (event.target instanceof Node && !details.current?.contains(event.target)) close();
+    };
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') close();
+    };
+    addEventListener('pointerdown', onPointer);
+    addEventListener('keydown', onKey);
+    return () => {
+      removeEventListener('pointerdown', onPointer);
+      removeEventListener('keydown', onKey);
+    };
+  }, []);
+  return (
+    <details ref={details} className="popup">
+      <summary className="button">{label}</summary>
+      <div className="popup-body card">{children}</div>
+    </details>
+  );
+}
+
 /** A question before something that cannot be taken back. Escape answers no. */
 export function Confirm(props: {
   title: string;
