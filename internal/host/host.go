@@ -40,8 +40,8 @@ type Options struct {
 	Engine    *sfu.Engine
 	Log       *slog.Logger // nil: slog.Default()
 
-	ReconnectWindow time.Duration // how long a participant stays after its socket was lost; 0 means 10 s
-	SessionGrace    time.Duration // how long an empty session waits for the next join; 0 means 2 min
+	ReconnectWindow time.Duration // how long a participant stays after its socket was lost
+	SessionGrace    time.Duration // how long an empty session waits for the next join, at least 1 s
 	MaxDuration     time.Duration // how long a participation may last; 0 means 24 h
 	OpenTimeout     time.Duration // how long the control plane may take to answer; 0 means 5 s
 	StopTimeout     time.Duration // how long Run may take to take leave of everyone; 0 means 5 s
@@ -62,8 +62,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	o.ReconnectWindow = cmp.Or(o.ReconnectWindow, 10*time.Second)
-	o.SessionGrace = cmp.Or(o.SessionGrace, 2*time.Minute)
+	// A session is empty when it has just been opened: the join that it was opened for has to fit in.
+	o.SessionGrace = max(o.SessionGrace, time.Second)
 	o.MaxDuration = cmp.Or(o.MaxDuration, 24*time.Hour)
 	o.OpenTimeout = cmp.Or(o.OpenTimeout, 5*time.Second)
 	o.StopTimeout = cmp.Or(o.StopTimeout, 5*time.Second)
@@ -171,21 +171,33 @@ func (h *Host) Drain(ctx context.Context) error {
 // Draining reports whether newcomers are refused.
 func (h *Host) Draining() bool { return h.draining.Load() }
 
-// admit refuses newcomers when the host drains or has all the participants it may have.
-func (h *Host) admit() error {
+// admit refuses newcomers when the host drains or has all the participants it may have. Who is in may do more.
+func (h *Host) admit(who holder) error {
 	if h.draining.Load() {
 		return &live.Error{
 			Kind: live.Unavailable, Reason: live.NoCapacity, RetryAfter: 2 * time.Second,
 			Message: "the server is about to stop and takes nobody new",
 		}
 	}
-	if n := int(h.counts.participants.Load()); h.o.MaxParticipants > 0 && n >= h.o.MaxParticipants {
-		return &live.Error{
-			Kind: live.Unavailable, Reason: live.NoCapacity, RetryAfter: 5 * time.Second,
-			Message: live.Errorf(live.Unavailable, "the node has %d participants, the limit is %d (setting max_participants)", n, h.o.MaxParticipants).Message,
-		}
+	n := int(h.counts.participants.Load())
+	if h.o.MaxParticipants == 0 || n < h.o.MaxParticipants || h.has(who) {
+		return nil
 	}
-	return nil
+	err := live.Refuse(live.Unavailable, live.NoCapacity,
+		"the node has %d participants, the limit is %d (setting max_participants)", n, h.o.MaxParticipants)
+	err.RetryAfter = 5 * time.Second
+	return err
+}
+
+// has reports whether the participant is in an open session.
+func (h *Host) has(who holder) bool {
+	s := h.lookup(who.stage)
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.roster != nil && s.roster.Has(who.id)
 }
 
 // Verify returns the claims of a token that may join. Errors are those of token.Verifier.

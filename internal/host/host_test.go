@@ -432,6 +432,8 @@ func TestLimits_NameThemselves(t *testing.T) {
 		if live.ReasonOf(err) != live.NoCapacity || !strings.Contains(err.Error(), "max_participants") {
 			t.Errorf("a fourth participant gives %v", err)
 		}
+		h.join(stageOne, "cyd")    // who is in may come in again,
+		h.publish(stageOne, "ada") // and do more
 	})
 }
 

@@ -98,7 +98,7 @@ func (h *Host) join(ctx context.Context, r JoinRequest) (*Participation, error) 
 		return nil, live.Refuse(live.Unauthorized, live.TokenInvalid, "the token is for another stage than %s", r.Topic)
 	}
 	if err == nil {
-		err = h.admit()
+		err = h.admit(holder{stage: claims.Topic, id: claims.Participant})
 	}
 	if err != nil && r.Resume == "" {
 		return nil, err

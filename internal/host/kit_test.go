@@ -63,7 +63,7 @@ func open(t *testing.T, change func(*Options)) *house {
 	engine := sfu.NewEngine(sfu.Options{Workers: 1})
 	o := Options{
 		Node: "node00000001", Bus: h.bus, Engine: engine, Verifier: token.NewVerifier(&h.key.PublicKey),
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), ReconnectWindow: 10 * time.Second, SessionGrace: 2 * time.Minute,
 	}
 	if change != nil {
 		change(&o)

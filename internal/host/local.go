@@ -27,7 +27,7 @@ type LocalPublication struct {
 // PublishLocal publishes tracks of this process: it is announced at once, and replaces what the participant published
 // before. Calls of a source's receiver must come from one goroutine at a time. Errors are those of Publish.
 func (h *Host) PublishLocal(ctx context.Context, stage live.StageID, p LocalParticipant, tracks []media.Source) (*LocalPublication, error) {
-	if err := h.admit(); err != nil {
+	if err := h.admit(holder{stage: stage, id: p.ID}); err != nil {
 		return nil, err
 	}
 	var pub *LocalPublication

@@ -39,10 +39,10 @@ func (h *Host) publish(ctx context.Context, c live.Claims, o Offer) (Answer, err
 	if !c.Capabilities.Publish {
 		return Answer{}, h.incapable(c, roster.Publish{Identity: identity(c)})
 	}
-	if n := int(h.counts.publications.Load()); h.o.Publishers > 0 && n >= h.o.Publishers {
-		return Answer{}, nodeFull("publishers", n, h.o.Publishers, "quotas.publishers")
-	}
 	return h.negotiate(ctx, c, "", o, func(s *session, offer *sdp.Offer, m *mediaSession, po rtc.PeerOptions) ([]byte, error) {
+		if n := int(h.counts.publications.Load()); h.o.Publishers > 0 && n >= h.o.Publishers && s.publication(c.Participant) == nil {
+			return nil, nodeFull("publishers", n, h.o.Publishers, "quotas.publishers")
+		}
 		po.OnTrack = m.onTrack
 		peer, answer, err := h.o.Transport.Publish(offer, po)
 		if err != nil {
@@ -92,10 +92,10 @@ func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.Part
 func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.ParticipantID, o Offer,
 	connect func(*session, *sdp.Offer, *mediaSession, rtc.PeerOptions) ([]byte, error),
 ) (Answer, error) {
-	if err := h.admit(); err != nil {
+	who := holder{stage: c.Topic, id: c.Participant}
+	if err := h.admit(who); err != nil {
 		return Answer{}, err
 	}
-	who := holder{stage: c.Topic, id: c.Participant}
 	release, err := h.pending.reserve(who, o.From)
 	if err != nil {
 		return Answer{}, err

@@ -139,6 +139,9 @@ func (r *Roster) Counts() Counts {
 	return Counts{Participants: len(r.participants), Publications: len(r.publishers), Subscriptions: r.subscriptions}
 }
 
+// Has reports whether the participant is in the session.
+func (r *Roster) Has(id live.ParticipantID) bool { return r.participants[id] != nil }
+
 // Publication returns the media session that shows the participant to its viewers, "" if it offers nothing.
 func (r *Roster) Publication(id live.ParticipantID) MediaID {
 	p := r.participants[id]

@@ -67,18 +67,17 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	h.note("media request refused", err, string(code))
+	h.note(err, string(code))
 	writeProblem(w, status, code, detail)
 }
 
 // note logs a refusal: a fault of ours loudly, anything else for who looks.
-func (h *Handler) note(message string, err error, code string, more ...any) {
-	attributes := append([]any{"code", code, "error", err}, more...)
+func (h *Handler) note(err error, code string) {
 	if live.KindOf(err) == live.Internal {
-		h.log.Error(message, attributes...)
+		h.log.Error("request failed", "code", code, "error", err)
 		return
 	}
-	h.log.Debug(message, attributes...)
+	h.log.Debug("request refused", "code", code, "error", err)
 }
 
 // statusOf is the one table from errors to HTTP (docs/signalling.md 2.5).

@@ -46,7 +46,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	p, err := h.host.Join(ctx, request)
 	if err != nil {
 		e, code := joinError(err)
-		h.note("join refused", err, e.Code, "stage_id", request.Topic)
+		h.note(err, e.Code)
 		s.end(encode(typeJoinError, e), code, e.Code)
 		drain(ctx, conn)
 		<-written

@@ -3,8 +3,10 @@ package signal
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -229,8 +231,7 @@ func readsClose(conn net.Conn) bool {
 	buf := make([]byte, 4096)
 	for {
 		if _, err := conn.Read(buf); err != nil {
-			ne, ok := err.(net.Error)
-			return !ok || !ne.Timeout()
+			return !errors.Is(err, os.ErrDeadlineExceeded)
 		}
 	}
 }

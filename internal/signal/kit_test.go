@@ -82,6 +82,7 @@ func open(t *testing.T, o houseOptions) *house {
 	ho := host.Options{
 		Node: "node00000001", Bus: h.bus, Engine: engine, Transport: transport,
 		Verifier: token.NewVerifier(&tokenKey().PublicKey), Log: log,
+		ReconnectWindow: 10 * time.Second, SessionGrace: 2 * time.Minute,
 	}
 	if o.host != nil {
 		o.host(&ho)

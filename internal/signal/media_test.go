@@ -31,7 +31,7 @@ func TestMedia_GoesFromAPublisherToAViewer(t *testing.T) {
 	if resp, _ := h.call(http.MethodDelete, bob.location, bob.tok, "", ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("DELETE gives %d", resp.StatusCode)
 	}
-	if resp, body := h.call(http.MethodDelete, bob.location, bob.tok, "", ""); resp.StatusCode != 404 || code(t, resp, body) != "SESSION_NOT_FOUND" {
+	if resp, body := h.call(http.MethodDelete, bob.location, bob.tok, "", ""); resp.StatusCode != http.StatusNotFound || code(t, resp, body) != "SESSION_NOT_FOUND" {
 		t.Errorf("a second DELETE gives %d", resp.StatusCode)
 	}
 	bob.over()
@@ -185,7 +185,7 @@ func TestMedia_RestartsICE(t *testing.T) {
 	if resp, body := patch(resp.Header.Get("ETag"), candidate); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("a candidate gives %d %s", resp.StatusCode, body)
 	}
-	if resp, body := patch("", "nonsense"); resp.StatusCode != 400 || code(t, resp, body) != "INVALID_OFFER" {
+	if resp, body := patch("", "nonsense"); resp.StatusCode != http.StatusBadRequest || code(t, resp, body) != "INVALID_OFFER" {
 		t.Errorf("nonsense gives %d", resp.StatusCode)
 	}
 }

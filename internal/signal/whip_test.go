@@ -61,12 +61,12 @@ func TestWhip_RefusesWithTheDocumentedErrors(t *testing.T) {
 	}
 	h.remove(stageOne)
 	resp, body := h.call("POST", "/whip", h.token("bob"), typeSDP, videoOffer("sendonly"))
-	if got := code(t, resp, body); resp.StatusCode != 404 || got != "STAGE_NOT_FOUND" {
+	if got := code(t, resp, body); resp.StatusCode != http.StatusNotFound || got != "STAGE_NOT_FOUND" {
 		t.Errorf("a deleted stage gives %d %s", resp.StatusCode, got)
 	}
 	_ = h.bus.Close()
 	resp, body = h.call("POST", "/whip", h.token("bob"), typeSDP, videoOffer("sendonly"))
-	if got := code(t, resp, body); resp.StatusCode != 503 || got != "NO_CAPACITY" || resp.Header.Get("Retry-After") == "" {
+	if got := code(t, resp, body); resp.StatusCode != http.StatusServiceUnavailable || got != "NO_CAPACITY" || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("no control plane gives %d %s, retry after %q", resp.StatusCode, got, resp.Header.Get("Retry-After"))
 	}
 }
@@ -78,7 +78,7 @@ func TestWhip_AnswersPreflights(t *testing.T) {
 	} {
 		resp, _ := h.call(http.MethodOptions, path, "", "", "")
 		head := resp.Header
-		if resp.StatusCode != 204 || head.Get("Access-Control-Allow-Methods") != methods || head.Get("Access-Control-Allow-Origin") != "*" ||
+		if resp.StatusCode != http.StatusNoContent || head.Get("Access-Control-Allow-Methods") != methods || head.Get("Access-Control-Allow-Origin") != "*" ||
 			!strings.Contains(head.Get("Access-Control-Allow-Headers"), "Authorization") ||
 			!strings.Contains(head.Get("Access-Control-Expose-Headers"), "Location") {
 			t.Errorf("OPTIONS %s: %d %v", path, resp.StatusCode, head)
