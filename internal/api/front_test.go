@@ -281,16 +281,13 @@ func TestObserve_SeesEveryCall(t *testing.T) {
 }
 
 func TestClientGone_IsNoFaultOfOurs(t *testing.T) {
-	w := newWorld(t, func(o *api.Options) {
-		o.Stages = brokenStages{list: func(ctx context.Context) error { return ctx.Err() }}
-	})
 	status := 0
 	h := api.New(api.Options{
 		Stages: brokenStages{list: func(ctx context.Context) error { return ctx.Err() }},
 		Keys:   root, Region: region, Account: account,
 		Observe: func(_ string, s int, _ time.Duration) { status = s },
 	})
-	r := sign(w.request("POST", "/ListStages", []byte("{}")), []byte("{}"))
+	r := sign(httptest.NewRequest(http.MethodPost, "http://localhost/ListStages", strings.NewReader("{}")), []byte("{}"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))

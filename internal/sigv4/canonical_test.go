@@ -1,9 +1,12 @@
 package sigv4
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCanonicalPath_EncodesOnceMore(t *testing.T) {
@@ -41,6 +44,23 @@ func TestCanonicalQuery_SortsAndEncodes(t *testing.T) {
 	}
 	if _, ok := canonicalQuery("a=%", ""); ok {
 		t.Error("a lone percent sign was encoded")
+	}
+}
+
+func TestVerify_TakesTheDateHeaderInPlaceOfXAmzDate(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	key := OneKey{"id", "secret"}
+	for _, date := range []string{at.Format(http.TimeFormat), stamp(at)} {
+		r := httptest.NewRequest(http.MethodPost, "/ListStages", nil)
+		r.Header.Set("Date", date)
+		c := Signer{key, "us-east-1", "ivs"}.claim(r, at)
+		c.signed = []string{"date", "host"}
+		r.Header.Set("Authorization", algorithm+" Credential=id/"+c.scope.String()+", SignedHeaders=date;host, Signature="+
+			sign("secret", c.scope, stamp(at), c.canonical(hash(nil))))
+		v := &Verifier{Keys: key, Region: "us-east-1", Service: "ivs", Now: func() time.Time { return at }}
+		if _, err := v.Verify(r, nil); err != nil {
+			t.Errorf("%s: %v", date, err)
+		}
 	}
 }
 

@@ -302,7 +302,7 @@ func TestSecurityRow3_PathsAreNormalisedAsTheSDKsDo(t *testing.T) {
 	}
 }
 
-func TestVerify_AcceptsDateHeaderAndListOfSpaces(t *testing.T) {
+func TestVerify_AcceptsAListWithoutSpaces(t *testing.T) {
 	r := request("POST", "/ListStages", "{}")
 	signer().Sign(r, []byte("{}"), noon)
 	r.Header.Set("Authorization", strings.ReplaceAll(r.Header.Get("Authorization"), ", ", ","))
