@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // model is a service model as AWS publishes it, as far as it concerns us.
@@ -116,6 +117,7 @@ func load(modelFile, patchFile string) (*model, error) {
 	if err := read(modelFile, m); err != nil {
 		return nil, err
 	}
+	m.addOutputs()
 	for name, s := range m.Shapes.of {
 		s.name = name
 	}
@@ -124,6 +126,19 @@ func load(modelFile, patchFile string) (*model, error) {
 		return nil, err
 	}
 	return m, m.patch(all[m.file])
+}
+
+// addOutputs gives operations that answer with nothing at all an empty output, so that all are alike.
+func (m *model) addOutputs() {
+	for name, o := range m.Operations.of {
+		if o.Output.Shape == "" {
+			o.Output.Shape = name + "Response"
+			m.Operations.of[name] = o
+			m.Shapes.of[o.Output.Shape] = &shape{Type: "structure"}
+			m.Shapes.names = append(m.Shapes.names, o.Output.Shape)
+		}
+	}
+	slices.Sort(m.Shapes.names)
 }
 
 func read(file string, v any) error {
@@ -225,9 +240,7 @@ func (m *model) inputs() []*shape {
 func (m *model) outputs() []*shape {
 	var roots []string
 	for _, o := range m.Operations.of {
-		if o.Output.Shape != "" {
-			roots = append(roots, o.Output.Shape)
-		}
+		roots = append(roots, o.Output.Shape)
 	}
 	return m.reachable(roots)
 }

@@ -124,11 +124,7 @@ func scalar(s *shape) string {
 func emitWriters(m *model, s *source) {
 	s.imports = []string{wirePath}
 	for _, name := range m.Operations.names {
-		o := m.Operations.of[name]
-		if o.Output.Shape == "" {
-			continue
-		}
-		out := m.shape(o.Output)
+		out := m.shape(m.Operations.of[name].Output)
 		s.line("\n// Encode writes the answer of %s.", name)
 		if len(out.bodyMembers()) == 0 {
 			s.line("func (*%s) Encode(*wire.Writer) {}", m.typeName(out))

@@ -19,10 +19,7 @@ func emitTypes(m *model, s *source) {
 func (m *model) structures() []*shape {
 	var roots []string
 	for _, o := range m.Operations.of {
-		roots = append(roots, o.Input.Shape)
-		if o.Output.Shape != "" {
-			roots = append(roots, o.Output.Shape)
-		}
+		roots = append(roots, o.Input.Shape, o.Output.Shape)
 	}
 	return m.reachable(roots)
 }
