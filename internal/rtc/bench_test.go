@@ -146,4 +146,3 @@ func BenchmarkLocal_Write(b *testing.B) {
 		})
 	}
 }
-

@@ -29,6 +29,7 @@ type lean struct {
 	states      states
 	association *dtls.Conn
 	in, out     *srtp.Context
+	session     srtp.SessionKeys
 	profiles    []dtls.SRTPProtectionProfile
 }
 
@@ -127,7 +128,8 @@ func (c *lean) request(nominate bool, extra ...stun.Setter) []byte {
 	c.t.Helper()
 	setters := []stun.Setter{
 		stun.BindingRequest, stun.TransactionID, stun.NewUsername(c.remote.Ufrag + ":" + c.ice.Ufrag),
-		raw{stun.AttrPriority, []byte{0x7e, 0, 0, 1}}, raw{stun.AttrICEControlling, make([]byte, 8)},
+		raw{stun.AttrPriority, []byte{0x7e, 0, 0, 1}},
+		raw{stun.AttrICEControlling, make([]byte, 8)},
 	}
 	if nominate {
 		setters = append(setters, raw{stun.AttrUseCandidate, nil})
@@ -232,6 +234,7 @@ func (c *lean) shake(extra ...dtls.ClientOption) error {
 		c.t.Fatal(err)
 	}
 	k := config.Keys
+	c.session = k
 	if c.out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, config.Profile); err != nil {
 		c.t.Fatal(err)
 	}

@@ -61,9 +61,9 @@ type Peer struct {
 	state atomic.Uint32
 	done  chan struct{}
 
-	mu        sync.Mutex
-	news      []State // to be told, in order
-	telling   bool
+	mu      sync.Mutex
+	news    []State // to be told, in order
+	telling bool
 }
 
 func (t *Transport) newPeer(offer *sdp.Offer, o PeerOptions) *Peer {

@@ -20,7 +20,6 @@ import (
 	"github.com/proscenium-live/proscenium/internal/sdp"
 )
 
-
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 10 * time.Second
@@ -443,4 +442,3 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
-
