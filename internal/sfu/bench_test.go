@@ -71,7 +71,7 @@ func BenchmarkWake(b *testing.B) {
 	up := room.AddUp(&counting{track: opus, keyFrames: new(atomic.Int32)})
 	got := make(chan struct{}, 1)
 	room.AddDown(up, signalling(got))
-	until(func() bool { return up.shares[0].viewers.Load() == 1 })
+	until(b, func() bool { return up.shares[0].viewers.Load() == 1 })
 	for i := 0; b.Loop(); i++ {
 		up.Receive(&media.Packet{Seq: uint16(i), Payload: []byte{0x78}})
 		up.Flush(0)

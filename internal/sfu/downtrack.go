@@ -87,6 +87,9 @@ func (d *DownTrack) Close() {
 
 // attach takes the track from its share to that of up.
 func (d *DownTrack) attach(up *UpTrack, now media.Time) {
+	if d.share != nil && d.share.up == up {
+		return
+	}
 	d.setState(idle)
 	if d.share != nil {
 		d.share.remove(d)

@@ -62,6 +62,36 @@ func TestDownTrack_AsksForAKeyFrameWhenTheLastIsFarBack(t *testing.T) {
 	count(t, "key frames asked for", p.plis, 1)
 }
 
+func TestDownTrack_GetsNothingTwiceWhenItComesBetweenArrivalAndTurn(t *testing.T) {
+	h := newHouse(1)
+	p := h.publish(h264)
+	h.watch(p.up)
+	p.bring(p.frame(keyStart, 3)...)
+	for _, k := range p.frame(delta, 2) {
+		p.up.Receive(k)
+	}
+	_, s := h.watch(p.up)
+	count(t, "packets of the replay", len(s.packets), 3)
+	p.up.Flush(h.time)
+	h.turn()
+	got := s.take()
+	count(t, "packets", len(got), 5)
+	seamless(t, got)
+}
+
+func TestDownTrack_SwitchToTheSameTrackChangesNothing(t *testing.T) {
+	h := newHouse(1)
+	p := h.publish(h264)
+	d, s := h.watch(p.up)
+	p.bring(p.frame(keyStart, 3)...)
+	d.Switch(p.up)
+	h.turn()
+	p.bring(p.frame(delta, 1)...)
+	got := s.take()
+	count(t, "packets", len(got), 4)
+	seamless(t, got)
+}
+
 func TestDownTrack_SoundStartsWithTheNextPacket(t *testing.T) {
 	h := newHouse(1)
 	p := h.publish(opus)

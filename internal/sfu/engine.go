@@ -18,6 +18,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,6 +42,9 @@ type Options struct {
 	Workers int
 	// NewBatch makes a worker's batch; nil means that the sinks need none.
 	NewBatch func() *packetio.Batch
+	// Hold is how long the begun frame of a picture waits for its rest, so that a viewer's packets of one frame
+	// leave together. 0 means a millisecond; below 0 nothing waits. Sound never waits.
+	Hold time.Duration
 	// Now is the clock; nil means media.Now.
 	Now func() media.Time
 	Log *slog.Logger
@@ -50,6 +54,7 @@ type Options struct {
 type Engine struct {
 	log     *slog.Logger
 	now     func() media.Time
+	hold    time.Duration
 	workers []*worker
 	wishes  wishes
 }
@@ -58,6 +63,9 @@ type Engine struct {
 func NewEngine(o Options) *Engine {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Hold == 0 {
+		o.Hold = time.Millisecond
 	}
 	if o.NewBatch == nil {
 		o.NewBatch = func() *packetio.Batch { return nil }
@@ -68,7 +76,7 @@ func NewEngine(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{log: o.Log, now: o.Now, wishes: wishes{kick: make(chan struct{}, 1)}}
+	e := &Engine{log: o.Log, now: o.Now, hold: o.Hold, wishes: wishes{kick: make(chan struct{}, 1)}}
 	for i := range o.Workers {
 		e.workers = append(e.workers, newWorker(i, o))
 	}

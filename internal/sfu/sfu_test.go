@@ -65,7 +65,7 @@ type house struct {
 
 func newHouse(workers int) *house {
 	h := &house{time: time.Minute}
-	h.engine = NewEngine(Options{Workers: workers, Now: func() media.Time { return h.time }})
+	h.engine = NewEngine(Options{Workers: workers, Hold: -1, Now: func() media.Time { return h.time }})
 	h.room = h.engine.NewRoom()
 	return h
 }

@@ -25,6 +25,8 @@ type UpTrack struct {
 	frame   keyFrame
 	ask16   [maxMissing]uint16
 	fresh   bool // something is to be spread
+	partial bool // ... that ends within a frame
+	holder  holder
 
 	start atomic.Int64 // where the newest key frame starts, a media.Seq; 0 for nowhere
 	wish  wish
@@ -46,6 +48,7 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 		shares: make([]share, len(r.engine.workers)),
 	}
 	u.wish.place.thing = u
+	u.holder = newHolder(r.engine.hold, u.spread)
 	for i := range u.shares {
 		s := &u.shares[i]
 		s.up, s.worker, s.place.thing = u, r.engine.workers[i], s
@@ -72,6 +75,7 @@ func (u *UpTrack) Receive(p *media.Packet) {
 		return
 	}
 	u.fresh = true
+	u.partial = u.track.Kind == media.Video && !p.Marker && seq > head
 	switch {
 	case head == 0:
 	case seq > head+1:
@@ -156,10 +160,16 @@ func (u *UpTrack) Flush(now media.Time) {
 	if u.missing.n > 0 {
 		u.requestMissing(now)
 	}
-	if !u.fresh {
+	if !u.fresh || u.partial && u.holder.hold(now) {
 		return
 	}
 	u.fresh = false
+	u.holder.release()
+	u.spread()
+}
+
+// spread wakes the workers that have viewers. It may be called from any goroutine.
+func (u *UpTrack) spread() {
 	for i := range u.shares {
 		if s := &u.shares[i]; s.viewers.Load() > 0 {
 			s.worker.spreadSoon(s)
@@ -195,6 +205,7 @@ func (u *UpTrack) ask(now media.Time) {
 // Close takes the track out of its room. Its viewers stay, and get nothing until they are switched.
 func (u *UpTrack) Close() {
 	if !u.closed.Swap(true) {
+		u.holder.timer.Stop()
 		u.room.dropUp(u)
 	}
 }

@@ -31,6 +31,22 @@ func TestUpTrack_AsksForWhatIsLateBy20Milliseconds(t *testing.T) {
 	count(t, "asked for", len(p.nacks), 1)
 }
 
+// security.md row 29.
+func TestUpTrack_AsksForWhatItCouldNotKeep(t *testing.T) {
+	h := newHouse(1)
+	p := h.publish(h264)
+	f := p.frame(keyStart, 4)
+	whole := f[1].Payload
+	f[1].Payload = make([]byte, media.MaxPacket+1)
+	p.bring(f...)
+	if want := []uint16{f[1].Seq}; !slices.Equal(p.nacks, want) || p.up.Stats().Refused != 1 {
+		t.Fatalf("asked for %v, want %v", p.nacks, want)
+	}
+	f[1].Payload = whole
+	p.bring(f[1])
+	count(t, "recovered", int(p.up.Stats().Recovered), 1)
+}
+
 func TestUpTrack_AsksEverMoreRarelyAndGivesUp(t *testing.T) {
 	h := newHouse(1)
 	p := h.publish(h264)
