@@ -129,7 +129,7 @@ func TestKeyFrame_StormReachesThePublisherOnceASecond(t *testing.T) {
 		e := NewEngine(Options{Workers: 2})
 		ctx, stop := context.WithCancel(t.Context())
 		defer func() { stop(); synctest.Wait() }()
-		go e.Run(ctx) //nolint:errcheck // it returns nil
+		go e.Run(ctx)
 		room := e.NewRoom()
 		var asked atomic.Int32
 		up := room.AddUp(&counting{track: h264, keyFrames: &asked})

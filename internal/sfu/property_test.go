@@ -20,6 +20,7 @@ func TestDownTrack_IsSeamlessForAnyInput(t *testing.T) {
 }
 
 func checkAnyInput(t *testing.T, rnd *rand.Rand) {
+	t.Helper()
 	h := newHouse(1 + rnd.IntN(3))
 	p := h.publish(h264)
 	p.seq, p.ts = uint16(rnd.Uint32()), rnd.Uint32()

@@ -41,15 +41,16 @@ func (s *tallying) Write(_ *packetio.Batch, _ media.Header, payload []byte) {
 func (s *tallying) WriteReport(media.SenderReport) {}
 
 // running runs an engine until the test ends.
-func running(t testing.TB, workers int) *Engine {
+func running(tb testing.TB, workers int) *Engine {
+	tb.Helper()
 	e := NewEngine(Options{Workers: workers})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return e
@@ -162,11 +163,11 @@ func TestEngine_SpreadsEveryPacketToEveryViewer(t *testing.T) {
 }
 
 // until yields until the condition holds.
-func until(t testing.TB, cond func() bool) {
-	t.Helper()
+func until(tb testing.TB, cond func() bool) {
+	tb.Helper()
 	for deadline := time.Now().Add(time.Minute); !cond(); runtime.Gosched() {
 		if time.Now().After(deadline) {
-			t.Fatal("it never came about")
+			tb.Fatal("it never came about")
 		}
 	}
 }

@@ -25,6 +25,7 @@ func BenchmarkForward_OverUDP(b *testing.B) {
 }
 
 func forwardOverUDP(b *testing.B, viewers int, pieces []int) {
+	b.Helper()
 	port, paths := destinations(b, viewers)
 	e := NewEngine(Options{Workers: 1, NewBatch: port.NewBatch, Hold: -1})
 	h := &house{engine: e, room: e.NewRoom(), time: time.Minute}
@@ -57,6 +58,7 @@ func forwardOverUDP(b *testing.B, viewers int, pieces []int) {
 
 // destinations opens a port, and sockets that have made themselves known to it.
 func destinations(b *testing.B, n int) (*packetio.Port, []packetio.Path) {
+	b.Helper()
 	port, err := packetio.Open(packetio.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		b.Fatal(err)

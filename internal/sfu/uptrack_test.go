@@ -63,10 +63,8 @@ func TestUpTrack_AsksEverMoreRarelyAndGivesUp(t *testing.T) {
 			}
 		}
 	}
-	want := []time.Duration{50, 150, 350, 750}
-	for i := range want {
-		want[i] *= time.Millisecond
-	}
+	const ms = time.Millisecond
+	want := []time.Duration{50 * ms, 150 * ms, 350 * ms, 750 * ms}
 	if !slices.Equal(asked, want) {
 		t.Fatalf("asked again after %v, want %v", asked, want)
 	}

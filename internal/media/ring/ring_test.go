@@ -138,6 +138,7 @@ func TestRing_ReadersNeverSeeHalfAPacket(t *testing.T) {
 
 // readAlong follows the writer, losing its place as it may, and checks what it finds.
 func readAlong(t *testing.T, r *Ring, last media.Seq) {
+	t.Helper()
 	var dst [16]media.Seq
 	position := uint64(0)
 	for r.Head() < last {
@@ -156,6 +157,7 @@ func readAlong(t *testing.T, r *Ring, last media.Seq) {
 }
 
 func check(t *testing.T, p *Packet, seq media.Seq) {
+	t.Helper()
 	if p == nil {
 		return
 	}
