@@ -13,13 +13,13 @@ import (
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
-// events serves a state socket for as long as it lasts.
+// events opens a state socket. It returns when the join has been decided: the socket goes on in goroutines of its own,
+// whose stacks are a fraction of this one's.
 func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	if !h.enter() {
 		h.refuse(w, live.Refuse(live.Unavailable, live.NoCapacity, "the server stops"))
 		return
 	}
-	defer h.wg.Done()
 	token, protocol := socketToken(r)
 	// Any origin may connect: the token authorises, and no browser sends it by itself (security.md row 35).
 	// Compression stays off, so that no frame can grow on the way in.
@@ -27,20 +27,13 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 		Subprotocols: protocol, InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
+		h.wg.Done()
 		return // Accept has answered
 	}
 	conn.SetReadLimit(h.o.MaxFrame)
 	ctx, cancel := context.WithCancel(h.ctx)
 	s := newSocket(conn, &h.o)
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.run(ctx)
-	}()
-	defer func() {
-		cancel()
-		<-written
-	}()
+	go s.run(ctx)
 	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Socket: s}
 	readResume(r, &request)
 	p, err := h.host.Join(ctx, request)
@@ -48,11 +41,17 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 		e, code := joinError(err)
 		h.note(err, e.Code)
 		s.end(encode(typeJoinError, e), code, e.Code)
-		drain(ctx, conn)
-		<-written
-		return
 	}
-	h.read(ctx, s, p)
+	go func() {
+		defer h.wg.Done()
+		if p == nil {
+			drain(ctx, conn)
+		} else {
+			h.read(ctx, s, p)
+		}
+		cancel()
+		<-s.done
+	}()
 }
 
 // socketToken returns the token of an upgrade, and the subprotocols to choose from: the token itself, if it came as one.

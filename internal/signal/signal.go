@@ -3,8 +3,7 @@
 // It turns requests and frames into calls of host, and what host says into frames and answers. Everything a client
 // sends is bounded here: bodies, frames, frames per second; and so is what waits for a client that reads slowly.
 //
-// Goroutines: each state socket has the one of its HTTP request, which reads, and one that writes; a ping in flight has
-// one more. Close waits for all of them.
+// Goroutines: each state socket has one that reads and one that writes; a ping in flight has one more. Close waits for all of them.
 //
 // Deliberately not here: who may do what (host, roster), SDP beyond its size (sdp), the listener and its timeouts (node).
 package signal

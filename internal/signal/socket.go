@@ -31,6 +31,7 @@ type socket struct {
 	o    *Options
 	wake chan struct{}
 	told chan struct{} // closed when run has written its last
+	done chan struct{} // closed when run has returned
 
 	mu     sync.Mutex
 	queue  [][]byte
@@ -42,7 +43,7 @@ type socket struct {
 var _ host.Socket = (*socket)(nil)
 
 func newSocket(conn *websocket.Conn, o *Options) *socket {
-	return &socket{conn: conn, o: o, wake: make(chan struct{}, 1), told: make(chan struct{})}
+	return &socket{conn: conn, o: o, wake: make(chan struct{}, 1), told: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Welcome, Replay, Announce, Expel and Retire are host.Socket's.
@@ -105,6 +106,7 @@ func (s *socket) poke() {
 
 // run writes until the socket ends, or ctx does. Then the connection is closed, which ends the reader as well.
 func (s *socket) run(ctx context.Context) {
+	defer close(s.done)
 	var pings sync.WaitGroup
 	defer pings.Wait()
 	defer func() { _ = s.conn.CloseNow() }()
