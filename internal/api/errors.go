@@ -81,8 +81,7 @@ func tooLarge() error {
 
 // readAll reads a body that size has limited. What the length says is made room for at once.
 func readAll(r *http.Request) ([]byte, error) {
-	var buf bytes.Buffer
-	buf.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
+	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
 	_, err := buf.ReadFrom(r.Body)
 	body := buf.Bytes()
 	var over *http.MaxBytesError
