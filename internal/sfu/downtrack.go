@@ -1,6 +1,9 @@
 package sfu
 
 import (
+	"crypto/rand"
+	"encoding/binary"
+
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/media/rewrite"
 	"github.com/proscenium-live/proscenium/internal/media/ring"
@@ -47,14 +50,22 @@ type DownTrack struct {
 	repeats   repeats
 }
 
-func newDownTrack(r *Room, sink Sink, kind media.Kind, seq uint16, ts uint32) *DownTrack {
+func newDownTrack(r *Room, sink Sink, kind media.Kind) *DownTrack {
 	d := &DownTrack{
-		room: r, sink: sink, worker: r.engine.idlest(), weight: weightOf(kind), numbers: rewrite.New(seq, ts),
-		repeats: newRepeats(),
+		room: r, sink: sink, worker: r.engine.idlest(), weight: weightOf(kind), numbers: newNumbers(), repeats: newRepeats(),
 	}
 	d.place.thing = d
 	d.worker.weight.Add(d.weight)
 	return d
+}
+
+// newNumbers returns a rewriter that begins at random numbers (RFC 3550 section 5.1). The sequence begins in the
+// lower half: a receiver that loses the very first packets could otherwise miss a wrap of it, and fail to decrypt
+// (RFC 3711 section 3.3.1).
+func newNumbers() rewrite.Rewriter {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return rewrite.New(binary.BigEndian.Uint16(b[:])>>1, binary.BigEndian.Uint32(b[2:]))
 }
 
 // Switch has the viewer see another up-track of the same kind and codec, with its numbers and its time going on.

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"math/rand/v2"
 	"sync"
 
 	"github.com/proscenium-live/proscenium/internal/media"
@@ -31,13 +30,11 @@ func (r *Room) AddUp(source media.Source) *UpTrack {
 // key frame if it is at hand, else from the next, which is asked for. up may be nil, to be given by Switch.
 // What is written while the sink's far end isn't connected is lost, so add the track when it is.
 func (r *Room) AddDown(up *UpTrack, sink Sink) *DownTrack {
-	// Numbers begin in the lower half: a receiver that loses the very first packets could otherwise
-	// miss a wrap of the sequence and fail to decrypt (RFC 3711 section 3.3.1).
 	kind := media.Video
 	if up != nil {
 		kind = up.track.Kind
 	}
-	d := newDownTrack(r, sink, kind, uint16(rand.Uint32())>>1, rand.Uint32())
+	d := newDownTrack(r, sink, kind)
 	r.mu.Lock()
 	r.downs[d] = struct{}{}
 	closed := r.closed
