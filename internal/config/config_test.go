@@ -204,7 +204,7 @@ func TestLoad_RefusalNamesSettingValueOriginAndWhatIsAllowed(t *testing.T) {
 		{name: "database", args: []string{"--database", "mysql://x"}, want: "it must be sqlite, or postgres://"},
 		{name: "url with path", args: []string{"--public-url", "https://a/b"}, want: "no path"},
 		{name: "media address", args: []string{"--media-address", "0.0.0.0"}, want: "an IP address that clients reach"},
-		{name: "duration", args: []string{"--session-grace", "soon"}, want: "a duration from 0s to 24h"},
+		{name: "duration", args: []string{"--session-grace", "soon"}, want: "a duration from 1s to 24h"},
 		{name: "one key of two", env: map[string]string{"PROSCENIUM_ACCESS_KEY_ID": "a"}, want: "give both or neither"},
 		{name: "same port", args: []string{"--http", "127.0.0.1:1", "--media", "127.0.0.1:1"}, want: "both want 127.0.0.1:1"},
 		{name: "unknown key", file: "a: 1\n", want: `f.yaml:1: there is no setting "a"`},

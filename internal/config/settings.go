@@ -81,7 +81,7 @@ func define(c *Config) []*Setting {
 			Doc: "How long a participant whose connection broke may take to come back before it counts as left.",
 		},
 		{
-			Key: "session_grace", Group: "Running", Default: "2m", from: everywhere, value: duration(&c.SessionGrace, 0, 24*time.Hour),
+			Key: "session_grace", Group: "Running", Default: "2m", from: everywhere, value: duration(&c.SessionGrace, time.Second, 24*time.Hour),
 			Doc: "How long a stage's session stays open after the last participant has left.",
 		},
 		{
