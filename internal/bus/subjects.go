@@ -7,12 +7,17 @@ import "github.com/proscenium-live/proscenium/internal/live"
 //	control.session.open     request live.OpenSession → live.SessionGrant      host → control (group "control")
 //	control.session.closed   request live.SessionClosed → {}                   host → control (group "control")
 //	control.fact             publish live.Fact                                 host → control (group "control")
+//	control.key              request live.AskKey → live.KeyAnswer              host → control (group "control")
+//	host.key.forget          request live.ForgetKey → {}                       control → every host
+//	host.stage.ID.ask        request live.AskParticipant → live.ParticipantAnswer  control → the host of the stage
 //	host.stage.ID.disconnect request live.DisconnectParticipant → {}           control → the host of the stage
 //	host.stage.ID.close      request live.CloseStage → {}                      control → the host of the stage
 const (
 	OpenSession   = "control.session.open"
 	SessionClosed = "control.session.closed"
 	Fact          = "control.fact"
+	AskKey        = "control.key"
+	ForgetKey     = "host.key.forget"
 	ControlGroup  = "control"
 )
 
@@ -21,3 +26,6 @@ func DisconnectParticipant(id live.StageID) string { return "host.stage." + stri
 
 // CloseStage is the subject on which a stage's host obeys live.CloseStage.
 func CloseStage(id live.StageID) string { return "host.stage." + string(id) + ".close" }
+
+// AskParticipant is the subject on which a stage's host answers live.AskParticipant.
+func AskParticipant(id live.StageID) string { return "host.stage." + string(id) + ".ask" }

@@ -48,6 +48,18 @@ type Service struct {
 	Participants *Participants
 	Tags         *Tags
 
+	PublicKeys   *PublicKeys
+	Sessions     *Sessions
+	Replications *Replications
+	Compositions *Compositions
+	Encoders     *Encoders
+	Storages     *Storages
+	Ingests      *Ingests
+
+	Channels   *Channels
+	StreamKeys *StreamKeys
+	Streams    *Streams
+
 	core *core
 	subs []bus.Subscription
 }
@@ -84,7 +96,11 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		Stages: &Stages{c}, Tokens: &Tokens{c}, Participants: &Participants{c}, Tags: &Tags{c}, core: c,
+		Stages: &Stages{c}, Tokens: &Tokens{c}, Participants: &Participants{c}, Tags: &Tags{c},
+		PublicKeys: &PublicKeys{c}, Sessions: &Sessions{c}, Replications: &Replications{c},
+		Compositions: &Compositions{c}, Encoders: &Encoders{c}, Storages: &Storages{c}, Ingests: &Ingests{c},
+		Channels: &Channels{c}, StreamKeys: &StreamKeys{c}, Streams: &Streams{c},
+		core: c,
 	}
 	if err := s.subscribe(); err != nil {
 		return nil, errors.Join(err, s.Close())

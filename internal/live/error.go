@@ -44,6 +44,7 @@ const (
 	BodyTooLarge             Reason = "BODY_TOO_LARGE"
 	QuotaExceeded            Reason = "QUOTA_EXCEEDED"
 	NoCapacity               Reason = "NO_CAPACITY"
+	ChannelNotBroadcasting   Reason = "CHANNEL_NOT_BROADCASTING"
 )
 
 // Error is a failure that may be told to a caller: its message names what was wrong, the limit and, where

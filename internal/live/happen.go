@@ -64,6 +64,9 @@ const (
 	SubscribeStopped   FactName = "SUBSCRIBE_STOPPED"
 	SubscribeFailed    FactName = "SUBSCRIBE_ERROR"
 	ParticipantRefused FactName = "JOIN_ERROR"
+	ReplicationStarted FactName = "REPLICATION_STARTED"
+	ReplicationEnded   FactName = "REPLICATION_STOPPED"
+	TokenExchanged     FactName = "TOKEN_EXCHANGED"
 )
 
 // Fact is something that happened to a participant in a session.
@@ -76,4 +79,35 @@ type Fact struct {
 	UserID      string        `json:"user_id,omitempty"`
 	ErrorCode   Reason        `json:"error_code,omitempty"`
 	At          time.Time     `json:"at"`
+
+	Attributes map[string]string `json:"attributes,omitempty"` // of a participant that joined
+	Protocol   string            `json:"protocol,omitempty"`   // by which a publication came
+}
+
+// AskKey asks the control plane for a customer's key.
+type AskKey struct {
+	Key ARN `json:"key"`
+}
+
+// KeyAnswer is the answer to AskKey.
+type KeyAnswer struct {
+	Material string `json:"material,omitempty"` // PEM; "" if there is no such key
+}
+
+// ForgetKey tells hosts that a customer's key has been deleted.
+type ForgetKey struct {
+	Key ARN `json:"key"`
+}
+
+// AskParticipant asks a stage's host for someone who may be there.
+type AskParticipant struct {
+	Stage       StageID       `json:"stage"`
+	Participant ParticipantID `json:"participant"`
+}
+
+// ParticipantAnswer is the answer to AskParticipant. Session is "" if the participant is not there.
+type ParticipantAnswer struct {
+	Session    SessionID         `json:"session,omitempty"`
+	Publishing bool              `json:"publishing,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
 }

@@ -37,6 +37,11 @@ const (
 	TypeIngestConfiguration  ResourceType = "ingest-configuration"
 	TypeChannel              ResourceType = "channel"
 	TypeStreamKey            ResourceType = "stream-key"
+
+	// These are named by channels, and none can be made here.
+	TypeRecordingConfiguration    ResourceType = "recording-configuration"
+	TypePlaybackRestrictionPolicy ResourceType = "playback-restriction-policy"
+	TypeAdConfiguration           ResourceType = "ad-configuration"
 )
 
 // ARN names a resource: arn:aws:ivs:{region}:{account}:{type}/{id}.
@@ -50,6 +55,26 @@ type ARN struct {
 // String returns the ARN as clients know it.
 func (a ARN) String() string {
 	return "arn:aws:ivs:" + a.Region + ":" + a.Account + ":" + string(a.Type) + "/" + a.ID
+}
+
+// Text returns the ARN as clients know it, "" for the zero value.
+func (a ARN) Text() string {
+	if a == (ARN{}) {
+		return ""
+	}
+	return a.String()
+}
+
+// MarshalText writes the ARN for records and messages; the zero value is empty.
+func (a ARN) MarshalText() ([]byte, error) { return []byte(a.Text()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *ARN) UnmarshalText(text []byte) (err error) {
+	*a = ARN{}
+	if len(text) > 0 {
+		*a, err = ParseARN(string(text))
+	}
+	return err
 }
 
 // ParseARN reads an ARN of the ivs namespace. It returns an Invalid error that names what is wrong.
@@ -95,6 +120,12 @@ func NewSessionID() SessionID { return SessionID("st-" + alphanumerics(13)) }
 
 // NewParticipantID makes the id of a participant whose token the server issues.
 func NewParticipantID() ParticipantID { return ParticipantID(alphanumerics(12)) }
+
+// NewResourceID makes the last part of the ARN of anything that is no stage.
+func NewResourceID() string { return alphanumerics(12) }
+
+// NewSecretText makes n letters and digits that nobody can guess, 5.95 bits each.
+func NewSecretText(n int) string { return alphanumerics(n) }
 
 // NewNodeID makes the id of a node.
 func NewNodeID() NodeID { return NodeID(alphanumerics(12)) }
