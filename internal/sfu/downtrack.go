@@ -13,9 +13,10 @@ const (
 	// maxGap is how many missing packets in a row may still be filled in. After more the track begins
 	// again: sound at once, pictures at a key frame.
 	maxGap = 256
-	// maxReplay is how many packets back a key frame may be for a viewer to start there: 0.6 MB, sent in one
-	// burst. From further back, a new key frame is quicker.
-	maxReplay = 512
+	// maxReplay is how many packets back a key frame may be for a viewer to start there: 0.4 MB, or two seconds
+	// at 1.5 Mbit/s. They leave in one burst, which the buffers on the way must bear; from further back, a new
+	// key frame is quicker.
+	maxReplay = 320
 )
 
 // state says what a down-track does with packets.
