@@ -23,6 +23,7 @@ func TestSecurityRow4_TheCostIsBounded(t *testing.T) {
 	for members.Len() < 1_000_000 {
 		members.WriteString(`"abcdef":"ghijkl",`)
 	}
+	const limit = 2*api.MaxBody + 64<<10 + raceAllocates // the body, and a megabyte
 	for name, body := range map[string]string{
 		"tags":        `{"tags":{` + tags.String() + `"z":""}}`,
 		"members":     `{` + members.String() + `"name":"not valid"}`,
@@ -32,27 +33,33 @@ func TestSecurityRow4_TheCostIsBounded(t *testing.T) {
 		"elements":    `{"participantTokenConfigurations":[` + strings.Repeat("{},", 300_000) + `{}]}`,
 		"empty lists": `{"a":[` + strings.Repeat("[],", 300_000) + `[]],"name":"not valid"}`,
 	} {
-		best, least := time.Hour, uint64(1<<62)
-		for range 5 { // the machine is shared: the best of a few says what it costs
-			r := sign(httptest.NewRequest(http.MethodPost, "http://localhost/CreateStage", bytes.NewReader([]byte(body))), []byte(body))
-			w := httptest.NewRecorder()
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			started := time.Now()
-			h.ServeHTTP(w, r)
-			took := time.Since(started)
-			runtime.ReadMemStats(&after)
-			if w.Code != http.StatusBadRequest {
-				t.Fatalf("%s: %d %.200s", name, w.Code, w.Body)
+		var took time.Duration
+		var allocated uint64
+		for range 5 { // others run on the machine, too: one of a few tries tells what it costs
+			took, allocated = cost(t, h, body)
+			if took <= patience && allocated <= limit {
+				break
 			}
-			best, least = min(best, took), min(least, after.TotalAlloc-before.TotalAlloc)
 		}
-		t.Logf("%s: %v, %d bytes", name, best, least)
-		if least > 2*api.MaxBody+64<<10+raceAllocates {
-			t.Errorf("%s: %d bytes were allocated", name, least)
-		}
-		if best > 500*time.Millisecond { // 50 ms on a quiet machine without -race
-			t.Errorf("%s: took %v", name, best)
+		t.Logf("%s: %v, %d bytes", name, took, allocated)
+		if took > patience || allocated > limit {
+			t.Errorf("%s: took %v and %d bytes", name, took, allocated)
 		}
 	}
+}
+
+func cost(t *testing.T, h http.Handler, body string) (took time.Duration, allocated uint64) {
+	t.Helper()
+	r := sign(httptest.NewRequest(http.MethodPost, "http://localhost/CreateStage", bytes.NewReader([]byte(body))), []byte(body))
+	w := httptest.NewRecorder()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	started := time.Now()
+	h.ServeHTTP(w, r)
+	took = time.Since(started)
+	runtime.ReadMemStats(&after)
+	if w.Code != http.StatusBadRequest {
+		t.Fatalf("%.40s: %d %.200s", body, w.Code, w.Body)
+	}
+	return took, after.TotalAlloc - before.TotalAlloc
 }

@@ -2,4 +2,10 @@
 
 package api_test
 
-const raceAllocates = 0
+import "time"
+
+// A hard body takes some 5 ms on a quiet machine; the rest is for one that is not.
+const (
+	patience      = time.Second
+	raceAllocates = 0
+)

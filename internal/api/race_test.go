@@ -2,5 +2,11 @@
 
 package api_test
 
-// raceAllocates is what the race detector's build adds: it makes strings that are only looked up with.
-const raceAllocates = 1 << 20
+import "time"
+
+// What the race detector's build costs on a busy machine, and what it allocates for strings that are only
+// looked up with.
+const (
+	patience      = 20 * time.Second
+	raceAllocates = 1 << 20
+)
