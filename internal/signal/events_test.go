@@ -257,15 +257,16 @@ func TestEvents_CutsOffASlowReaderWhoMayComeBack(t *testing.T) {
 }
 
 func TestEvents_GivesUpOnASilentClient(t *testing.T) {
-	h := open(t, houseOptions{signal: func(o *Options) { o.PingInterval = 50 * time.Millisecond }})
+	const interval = 300 * time.Millisecond
+	h := open(t, houseOptions{signal: func(o *Options) { o.PingInterval = interval }})
 	silent := rawSocket(t, h, h.token("silent"))
 	defer func() { _ = silent.Close() }()
-	until(t, "the socket", func() bool { return h.host.Stats().Sockets == 1 })
+	until(t, "the join", func() bool { return h.factsOf("silent") == "JOINED" })
 	until(t, "the silent socket to be given up", func() bool { return h.host.Stats().Sockets == 0 })
 	// One that answers pings stays.
 	c := h.dial(h.token("ada"), "")
 	c.expect(typeState)
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*interval)
 	defer cancel()
 	if _, _, err := c.conn.Read(ctx); ctx.Err() == nil {
 		t.Errorf("a client that answers pings was cut off: %v", err)
