@@ -40,7 +40,8 @@ func nextRTCP(data []byte) (p rtcpPacket, rest []byte, ok bool) {
 			return p, nil, false
 		}
 		padding := int(p.body[len(p.body)-1])
-		if padding == 0 || padding%4 != 0 || padding > len(p.body) {
+		// RFC 3550 wants a multiple of four; transport-wide feedback is padded with less.
+		if padding == 0 || padding > len(p.body) {
 			return p, nil, false
 		}
 		p.body = p.body[:len(p.body)-padding]
