@@ -106,6 +106,8 @@ func TestSTUN_AttributesBehindTheIntegrityAreIgnored(t *testing.T) {
 	}
 	c.send(m.Raw)
 	eventually(t, "the check is answered", func() bool { return tr.counters.StunAnswered.Load() == 1 })
+	c.peer.ice.mu.Lock()
+	defer c.peer.ice.mu.Unlock()
 	if tr.counters.RoleConflicts.Load() != 0 || c.peer.ice.chosen.nominated != 0 {
 		t.Fatal("an unauthenticated attribute was believed")
 	}
@@ -230,7 +232,10 @@ func TestPeer_KnowsABoundedNumberOfPaths_Row20(t *testing.T) {
 		c.conn = c.dial()
 		c.check(false)
 	}
-	if n := len(c.peer.ice.paths); n != maxPaths {
+	c.peer.ice.mu.Lock()
+	n := len(c.peer.ice.paths)
+	c.peer.ice.mu.Unlock()
+	if n != maxPaths {
 		t.Fatalf("%d paths, want %d", n, maxPaths)
 	}
 	known := 0
@@ -326,6 +331,10 @@ func TestDTLS_RefusesTheWrongCertificate_Row26(t *testing.T) {
 				c.drop() // some flights end before the refusal arrives
 			}
 			c.states.want(t, Failed)
+			c.peer.rx.mu.Lock()
+			c.peer.tx.mu.Lock()
+			defer c.peer.rx.mu.Unlock()
+			defer c.peer.tx.mu.Unlock()
 			if c.peer.tx.sealer != nil || c.peer.rx.context != nil || tr.counters.DTLSRefused.Load() != 1 {
 				t.Fatal("there are keys for a stranger")
 			}
@@ -360,6 +369,8 @@ func TestDTLS_GarbageIsBoundedInTimeAndBytes_Row26(t *testing.T) {
 		c.send([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, byte(i >> 8), byte(i), 0, 0})
 	}
 	c.states.want(t, Failed)
+	c.peer.wire.mu.Lock()
+	defer c.peer.wire.mu.Unlock()
 	if c.peer.wire.taken > handshakeBytes {
 		t.Fatalf("took %d bytes", c.peer.wire.taken)
 	}
@@ -444,7 +455,7 @@ func TestSRTP_BadTagsAndReplaysMoveOnlyCounters_Row28(t *testing.T) {
 		t.Fatalf("the peer is %v", s)
 	}
 	// an SSRC collision: our own streams have other keys, so it is a stream like any other
-	if got := len(c.peer.rx.streams); got != 1 {
+	if got := c.peer.Stats().Streams; got != 1 {
 		t.Fatalf("%d streams, want 1", got)
 	}
 }
