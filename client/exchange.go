@@ -64,11 +64,15 @@ func (e Exchanger) Delete(ctx context.Context, location string) error {
 }
 
 func offerTo(ctx context.Context, h *http.Client, token, to, offer string) (created, error) {
-	res, at, err := request(ctx, h, token, http.MethodPost, to, typeSDP, offer, nil)
-	if err != nil {
-		return created{}, err
-	}
-	defer drain(res.Body)
+	var c created
+	err := request(ctx, h, token, http.MethodPost, to, typeSDP, offer, nil, func(res *http.Response, at *url.URL) (err error) {
+		c, err = readCreated(res, at)
+		return err
+	})
+	return c, err
+}
+
+func readCreated(res *http.Response, at *url.URL) (created, error) {
 	if res.StatusCode != http.StatusCreated {
 		return created{}, refusal(res)
 	}
@@ -87,15 +91,12 @@ func offerTo(ctx context.Context, h *http.Client, token, to, offer string) (crea
 }
 
 func deleteAt(ctx context.Context, h *http.Client, token, location string) error {
-	res, _, err := request(ctx, h, token, http.MethodDelete, location, "", "", nil)
-	if err != nil {
-		return err
-	}
-	defer drain(res.Body)
-	if res.StatusCode/100 == 2 || res.StatusCode == http.StatusNotFound {
-		return nil
-	}
-	return refusal(res)
+	return request(ctx, h, token, http.MethodDelete, location, "", "", nil, func(res *http.Response, _ *url.URL) error {
+		if res.StatusCode/100 == 2 || res.StatusCode == http.StatusNotFound {
+			return nil
+		}
+		return refusal(res)
+	})
 }
 
 // patchAt sends an ICE fragment and returns the answer's fragment, "" if there is none (RFC 9725 section 4.3).
@@ -104,33 +105,33 @@ func patchAt(ctx context.Context, h *http.Client, token, location, etag, fragmen
 	if etag != "" {
 		header.Set("If-Match", etag)
 	}
-	res, _, err := request(ctx, h, token, http.MethodPatch, location, typeFragment, fragment, header)
-	if err != nil {
-		return "", "", err
-	}
-	defer drain(res.Body)
-	if res.StatusCode/100 != 2 {
-		return "", "", refusal(res)
-	}
-	body, err := readAll(res.Body, maxAnswer)
-	if err != nil {
-		return "", "", fmt.Errorf("read fragment: %w", err)
-	}
-	return body, res.Header.Get("Etag"), nil
+	err = request(ctx, h, token, http.MethodPatch, location, typeFragment, fragment, header, func(res *http.Response, _ *url.URL) error {
+		if res.StatusCode/100 != 2 {
+			return refusal(res)
+		}
+		body, err := readAll(res.Body, maxAnswer)
+		if err != nil {
+			return fmt.Errorf("read fragment: %w", err)
+		}
+		answer, newTag = body, res.Header.Get("Etag")
+		return nil
+	})
+	return answer, newTag, err
 }
 
-// request sends a request with the token, and again to where a redirect points. It returns the answer and the
-// address that gave it.
+// request sends a request with the token, and again to where a redirect points. take gets the answer and the
+// address that gave it; its error is returned.
 func request(ctx context.Context, h *http.Client, token, method, to, contentType, body string, more http.Header,
-) (*http.Response, *url.URL, error) {
+	take func(*http.Response, *url.URL) error,
+) error {
 	at, err := checkURL("address", to, "http", "https")
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for range maxHops {
 		req, err := http.NewRequestWithContext(ctx, method, at.String(), strings.NewReader(body))
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", method, err)
+			return fmt.Errorf("%s: %w", method, err)
 		}
 		for k, v := range more {
 			req.Header[k] = v
@@ -139,24 +140,36 @@ func request(ctx context.Context, h *http.Client, token, method, to, contentType
 		if contentType != "" {
 			req.Header.Set("Content-Type", contentType)
 		}
-		res, err := h.Do(req)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", method, err)
-		}
-		next, moved := redirect(res)
-		if !moved {
-			return res, at, nil
-		}
-		drain(res.Body)
-		if next == nil {
-			return nil, nil, errors.New("redirect without a usable Location")
+		next, err := exchangeOnce(h, req, take)
+		if err != nil || next == nil {
+			return err
 		}
 		if at.Scheme == "https" && next.Scheme != "https" {
-			return nil, nil, errors.New("redirect from https to http refused: it would show the token")
+			return errors.New("redirect from https to http refused: it would show the token")
 		}
 		at = next
 	}
-	return nil, nil, fmt.Errorf("more than %d redirects", maxHops)
+	return fmt.Errorf("more than %d redirects", maxHops)
+}
+
+// exchangeOnce sends one request. It returns where a redirect points, or nil when take has had the answer.
+func exchangeOnce(h *http.Client, req *http.Request, take func(*http.Response, *url.URL) error) (*url.URL, error) {
+	res, err := h.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.Method, err)
+	}
+	defer func() {
+		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxProblem)) // so that the connection can serve again
+		_ = res.Body.Close()
+	}()
+	next, moved := redirect(res)
+	switch {
+	case !moved:
+		return nil, take(res, req.URL)
+	case next == nil:
+		return nil, errors.New("redirect without a usable Location")
+	}
+	return next, nil
 }
 
 func redirect(res *http.Response) (next *url.URL, moved bool) {
@@ -200,9 +213,4 @@ func readAll(r io.Reader, limit int64) (string, error) {
 		return "", fmt.Errorf("longer than %d bytes", limit)
 	}
 	return string(b), nil
-}
-
-func drain(body io.ReadCloser) {
-	_, _ = io.Copy(io.Discard, io.LimitReader(body, maxProblem))
-	_ = body.Close()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"sync"
@@ -171,7 +170,7 @@ func (s *mediaSession) renew() (line, error) {
 		select {
 		case <-ctx.Done():
 			return line{}, err
-		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-time.After(jittered(wait)):
 		}
 	}
 }

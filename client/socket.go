@@ -254,7 +254,7 @@ func (s *socket) reopen() error {
 		if end := finalError(err); end != nil {
 			return end
 		}
-		pause := wait/2 + rand.N(wait/2) // jitter: a server that restarts must not meet everybody at once
+		pause := jittered(wait)
 		var refused *JoinError
 		if errors.As(err, &refused) {
 			pause = max(pause, refused.RetryAfter)
@@ -265,6 +265,11 @@ func (s *socket) reopen() error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// jittered spreads a wait: a server that restarts must not meet everybody at once.
+func jittered(d time.Duration) time.Duration {
+	return d/2 + rand.N(d/2) //nolint:gosec // no secret
 }
 
 // send writes a frame, waiting for a connection if there is none at the moment.

@@ -72,13 +72,13 @@ func Run(ctx context.Context, o Options) error {
 	for wait := minRetry; ctx.Err() == nil; wait = min(2*wait, maxRetry) {
 		began := time.Now()
 		err := d.once(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errUnwanted):
+		if ctx.Err() != nil {
+			break
+		}
+		if errors.Is(err, errUnwanted) {
 			o.Log.Info("demo ended: its stage was deleted or its participant disconnected")
 			<-ctx.Done()
-			return nil
+			break
 		}
 		if time.Since(began) > time.Minute {
 			wait = minRetry

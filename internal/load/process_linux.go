@@ -139,13 +139,14 @@ func spawn(ctx context.Context, path string, set *unix.CPUSet, output io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(ctx, 3)
 	if err != nil {
 		return nil, err
 	}
 	at := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[i])) }
-	cmd := exec.Command(path, "serve", "--data-dir", filepath.Join(dir, "data"), //nolint:gosec // the operator names the program
-		"--http", at(0), "--media", at(1), "--rtmp", at(2))
+	// It outlives ctx: stop ends it in order.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, //nolint:gosec // the operator names the program
+		"serve", "--data-dir", filepath.Join(dir, "data"), "--http", at(0), "--media", at(1), "--rtmp", at(2))
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s := &spawned{cmd: cmd, url: "http://" + at(0), dir: dir, exit: make(chan error, 1)}
@@ -201,16 +202,17 @@ func (s *spawned) stop() {
 }
 
 // freePorts returns ports that are free for TCP and UDP now.
-func freePorts(n int) ([]int, error) {
+func freePorts(ctx context.Context, n int) ([]int, error) {
 	ports := make([]int, 0, n)
+	var lc net.ListenConfig
 	for range 20 * n {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = l.Close() }() // all are held until the last is found, so that they differ
 		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp4", l.Addr().String())
+		u, err := lc.ListenPacket(ctx, "udp4", l.Addr().String())
 		if err != nil {
 			continue
 		}

@@ -23,7 +23,7 @@ const (
 	reportEvery = time.Second
 )
 
-func randomSSRC() uint32 { return rand.Uint32() | 1 }
+func randomSSRC() uint32 { return rand.Uint32() | 1 } //nolint:gosec // no secret
 
 // publisher sends a stream in real time.
 type publisher struct {

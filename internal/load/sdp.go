@@ -141,8 +141,8 @@ func (a *answer) session(name, value string) {
 	case "ice-pwd":
 		a.pwd = value
 	case "fingerprint":
-		if hash, print, ok := strings.Cut(value, " "); ok && strings.EqualFold(hash, "sha-256") {
-			a.fingerprint = strings.ToUpper(print)
+		if hash, value, ok := strings.Cut(value, " "); ok && strings.EqualFold(hash, "sha-256") {
+			a.fingerprint = strings.ToUpper(value)
 		}
 	case "candidate":
 		// foundation component transport priority address port "typ" …

@@ -239,7 +239,7 @@ func (t *transport) verify(raw [][]byte, _ [][]*x509.Certificate) error {
 func (t *transport) read() {
 	defer close(t.ended)
 	buf := make([]byte, datagramSize)
-	clear := make([]byte, datagramSize)
+	plain := make([]byte, datagramSize)
 	var h rtp.Header
 	var early [][]byte
 	isReady := false
@@ -265,7 +265,7 @@ func (t *transport) read() {
 				case <-t.ready:
 					isReady = true
 					for _, e := range early {
-						t.takeMedia(at, e, clear, &h)
+						t.takeMedia(at, e, plain, &h)
 					}
 					early = nil
 				default:
@@ -275,7 +275,7 @@ func (t *transport) read() {
 					continue
 				}
 			}
-			t.takeMedia(at, d, clear, &h)
+			t.takeMedia(at, d, plain, &h)
 		}
 	}
 }
@@ -291,13 +291,13 @@ func (t *transport) takeSTUN(d []byte) {
 	}
 }
 
-func (t *transport) takeMedia(at time.Time, d, clear []byte, h *rtp.Header) {
+func (t *transport) takeMedia(at time.Time, d, buf []byte, h *rtp.Header) {
 	if len(d) < 12 {
 		return
 	}
 	// RFC 5761 section 4: RTCP has packet types 192 to 223.
 	if d[1] >= 192 && d[1] <= 223 {
-		plain, err := t.rx.DecryptRTCP(clear[:0], d, nil)
+		plain, err := t.rx.DecryptRTCP(buf[:0], d, nil)
 		if err != nil {
 			t.badTag.Add(1)
 			return
@@ -310,7 +310,7 @@ func (t *transport) takeMedia(at time.Time, d, clear []byte, h *rtp.Header) {
 		t.badTag.Add(1)
 		return
 	}
-	plain, err := t.rx.DecryptRTP(clear[:0], d, h)
+	plain, err := t.rx.DecryptRTP(buf[:0], d, h)
 	if err != nil {
 		t.badTag.Add(1)
 		return

@@ -259,6 +259,7 @@ func TestWHIP_EveryFrameOfGStreamerArrives(t *testing.T) {
 }
 
 func everyFrame(t *testing.T, encoder string) {
+	t.Helper()
 	n := nodetest.Start(t)
 	stage := n.CreateStage()
 	token := n.Token(stage, "gstreamer", "PUBLISH")
