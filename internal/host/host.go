@@ -56,11 +56,18 @@ type Options struct {
 	PendingPerToken   int // media sessions of one participant that are not connected yet; 0 means 32
 	PendingPerAddress int // the same of one address; 0 means 1024
 	FactQueue         int // facts that wait for the bus; 0 means 8192
+
+	// Connected hears how long a client's media session took from its offer to its media path; nil: nobody does.
+	// It is called by the peer's goroutine and must not block.
+	Connected func(time.Duration)
 }
 
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Connected == nil {
+		o.Connected = func(time.Duration) {}
 	}
 	// A session is empty when it has just been opened: the join that it was opened for has to fit in.
 	o.SessionGrace = max(o.SessionGrace, time.Second)

@@ -3,6 +3,7 @@ package host
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/media"
@@ -21,6 +22,7 @@ type mediaSession struct {
 	tracks    []media.Track      // of a publication: what it may send
 	release   func()             // gives back the place among the pending ones
 	local     *LocalPublication  // of a publisher inside the process
+	offered   time.Time          // when its client's offer came
 
 	gone atomic.Bool // its peer has ended, perhaps before the roster knew of it
 
@@ -66,6 +68,7 @@ func (m *mediaSession) onState(state rtc.State) {
 	switch state {
 	case rtc.Connected:
 		m.release()
+		m.s.h.o.Connected(time.Since(m.offered))
 		_ = m.s.do(roster.Connected{Media: m.id}, func() { m.s.attach(m) }) // never refused
 	case rtc.Failed, rtc.Closed:
 		m.release()

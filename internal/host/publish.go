@@ -92,6 +92,7 @@ func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.Part
 func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.ParticipantID, o Offer,
 	connect func(*session, *sdp.Offer, *mediaSession, rtc.PeerOptions) ([]byte, error),
 ) (Answer, error) {
+	offered := time.Now()
 	who := holder{stage: c.Topic, id: c.Participant}
 	if err := h.admit(who); err != nil {
 		return Answer{}, err
@@ -111,7 +112,7 @@ func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.Part
 		if err := s.fits(c); err != nil {
 			return err
 		}
-		m = &mediaSession{id: roster.MediaID(secret()), owner: who, s: s, publisher: publisher, release: release}
+		m = &mediaSession{id: roster.MediaID(secret()), owner: who, s: s, publisher: publisher, release: release, offered: offered}
 		answer, err = connect(s, offer, m, rtc.PeerOptions{ID: string(m.id), OnState: m.onState})
 		return err
 	})

@@ -44,6 +44,7 @@ func (n *Node) openMedia(context.Context) error {
 		ReconnectWindow: n.config.ReconnectWindow, SessionGrace: n.config.SessionGrace, StopTimeout: stopIn / 2,
 		PublishersPerStage: q.PublishersPerStage.N, SubscribersPerStage: q.SubscribersPerStage.N,
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
+		Connected: n.metrics.ObserveJoin,
 	})
 	m.signal = signal.New(signal.Options{Host: m.host, Log: n.log})
 
