@@ -152,7 +152,8 @@ func (p *Port) listen(address string) (*listener, error) {
 }
 
 func (p *Port) bind(host, port string) (*listener, error) {
-	tcp, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	var config net.ListenConfig
+	tcp, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, fmt.Errorf("listen tcp: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -233,7 +234,7 @@ func TestPort_BoundsConnections_Row46(t *testing.T) {
 		conns = append(conns, c)
 	}
 	_ = conns[2].SetReadDeadline(time.Now().Add(5 * time.Second))
-	if _, err := conns[2].Read(make([]byte, 1)); err != io.EOF {
+	if _, err := conns[2].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("third connection: %v, want EOF", err)
 	}
 	if _, err := conns[0].Write(frames("still here")); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,7 +263,7 @@ func TestPeer_EndsWithoutConsent_Row16_Row20(t *testing.T) {
 	checked.check(true)
 	connected := newLean(t)
 	connected.connect(tr, nil, "recvonly")
-	for _, c := range append(all, checked, connected) {
+	for _, c := range slices.Concat(all, []*lean{checked, connected}) {
 		c.states.want(t, Failed)
 	}
 	if got := tr.counters.Peers.Load(); got != 0 {

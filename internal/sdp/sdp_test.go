@@ -279,8 +279,8 @@ func hostile() map[string][]byte {
 	for i := range types {
 		types[i] = fmt.Sprint(i % 128)
 	}
-	replace := func(old, new string) []byte {
-		return join(strings.Replace(head, old, new, 1), video)
+	replace := func(from, to string) []byte {
+		return join(strings.Replace(head, from, to, 1), video)
 	}
 	return map[string][]byte{
 		"empty":               nil,
