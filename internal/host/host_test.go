@@ -369,6 +369,24 @@ func TestHost_GoesOnWithoutTheBus(t *testing.T) {
 	})
 }
 
+// A session that has ended can't be followed by another before the control plane knows of its end.
+func TestJoin_DoesNotWaitForeverForTheEndToBeKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, nil)
+		p, _ := h.join(stageOne, "ada")
+		p.Leave()
+		_ = h.bus.Close()
+		time.Sleep(3 * time.Minute)
+		start := time.Now()
+		_, err := h.host.Join(t.Context(), JoinRequest{
+			Token: h.token(h.claims(stageOne, "bob")), Topic: stageOne, Socket: newFakeSocket(),
+		})
+		if live.KindOf(err) != live.Unavailable || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
 func TestDrain_RefusesNewcomersAndRunTakesLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, nil)

@@ -10,8 +10,11 @@ import (
 	"github.com/proscenium-live/proscenium/internal/roster"
 )
 
-// with calls f with the open session of a stage, and again with the next one if the session ended under it.
+// with calls f with the open session of a stage, and again with the next one if the session ended under it. The next
+// can only be asked for when the control plane knows of the end, so without one there is no waiting for ever.
 func (h *Host) with(ctx context.Context, stage live.StageID, f func(*session) error) error {
+	patience := time.NewTimer(h.o.OpenTimeout)
+	defer patience.Stop()
 	for {
 		s, err := h.session(ctx, stage)
 		if err != nil {
@@ -24,6 +27,8 @@ func (h *Host) with(ctx context.Context, stage live.StageID, f func(*session) er
 		case <-s.closed:
 		case <-ctx.Done():
 			return err
+		case <-patience.C:
+			return unavailable("the control plane can't be reached")
 		}
 	}
 }
