@@ -20,7 +20,8 @@ GOFUMPT := mvdan.cc/gofumpt@v0.11.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
 # Built output is committed, so that a checkout without Node.js builds: docs/adr/0001-committed-console.md.
 DIST := internal/console/dist
 

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (make build); without it the module's own is told.
-var version string
+// version and commit are set by the linker (make build); without them what Go knows of the build is told.
+var version, commit string
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
@@ -24,18 +24,18 @@ func newVersion() *cobra.Command {
 }
 
 func versionLine() string {
-	commit, module := "unknown", ""
+	built, module := "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		module = info.Main.Version
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
-				commit = s.Value
+				built = s.Value
 			case s.Key == "vcs.modified" && s.Value == "true":
-				commit += " (modified)"
+				built += " (modified)"
 			}
 		}
 	}
 	return fmt.Sprintf("proscenium %s, commit %s, %s %s/%s",
-		cmp.Or(version, module, "dev"), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		cmp.Or(version, module, "dev"), cmp.Or(commit, built), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
