@@ -20,7 +20,7 @@ type dialect struct {
 	// look makes a transaction that reads one state of the records.
 	look sql.TxOptions
 	// lockSchema makes the transaction the only one that migrates.
-	lockSchema func(context.Context, *sql.Tx) error
+	lockSchema func(context.Context, querier) error
 	// gaveWay tells whether a transaction was undone for another's sake and may be tried again.
 	gaveWay func(error) bool
 }
@@ -49,7 +49,7 @@ func openSQLite(path string) (*Store, error) {
 	writer.SetMaxOpenConns(1)
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
-	return &Store{dialect: sqlite(), writer: writer, reader: reader}, nil
+	return &Store{dialect: sqlite(), writer: writer, reader: reader, group: newGroup(writer)}, nil
 }
 
 // sqliteName returns the data source name. A transaction is on the disk when it is committed: the log is
@@ -68,7 +68,7 @@ func sqlite() dialect {
 		name: "sqlite",
 		look: sql.TxOptions{ReadOnly: true}, // SQLite knows no weaker isolation
 		// Writing transactions begin IMMEDIATE: having begun, this one is alone.
-		lockSchema: func(context.Context, *sql.Tx) error { return nil },
+		lockSchema: func(context.Context, querier) error { return nil },
 		gaveWay:    func(error) bool { return false },
 	}
 }
@@ -90,7 +90,7 @@ func postgres() dialect {
 	return dialect{
 		name: "postgres",
 		look: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
-		lockSchema: func(ctx context.Context, tx *sql.Tx) error {
+		lockSchema: func(ctx context.Context, tx querier) error {
 			// The number means "proscenium's schema" and nothing else.
 			_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7400740174021935)`)
 			return err

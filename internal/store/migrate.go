@@ -60,15 +60,19 @@ func parseMigrations(from fs.FS) ([]migration, error) {
 	return all, nil
 }
 
-// migrate applies what has not been applied, each in a transaction of its own, one server at a time. A schema
-// newer than this build is used as it is: migrations work with the code before them.
+// migrate applies what has not been applied, each in a transaction of its own, one server at a time. There is
+// no way back: it refuses a schema newer than this build, which may hold what this build would misread. Only a
+// server that is running already goes on with one.
 func (s *Store) migrate(ctx context.Context, all []migration) error {
 	if err := s.alone(ctx, createVersions); err != nil {
 		return fmt.Errorf("prepare schema: %w", err)
 	}
+	if err := s.alone(ctx, func(ctx context.Context, tx querier) error { return refuseNewer(ctx, tx, all) }); err != nil {
+		return err
+	}
 	for _, m := range all {
 		done := false
-		err := s.alone(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := s.alone(ctx, func(ctx context.Context, tx querier) error {
 			var err error
 			done, err = apply(ctx, tx, m)
 			return err
@@ -84,7 +88,7 @@ func (s *Store) migrate(ctx context.Context, all []migration) error {
 }
 
 // alone runs do in a transaction while no other server migrates.
-func (s *Store) alone(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+func (s *Store) alone(ctx context.Context, do func(context.Context, querier) error) error {
 	return once(ctx, s.writer, nil, func(tx *Tx) error {
 		if err := s.dialect.lockSchema(ctx, tx.sql); err != nil {
 			return err
@@ -93,7 +97,7 @@ func (s *Store) alone(ctx context.Context, do func(context.Context, *sql.Tx) err
 	})
 }
 
-func createVersions(ctx context.Context, tx *sql.Tx) error {
+func createVersions(ctx context.Context, tx querier) error {
 	_, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_versions (
 		version    BIGINT PRIMARY KEY,
 		name       TEXT   NOT NULL,
@@ -101,8 +105,22 @@ func createVersions(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
+// refuseNewer returns an error that says what to do if the schema has steps that this build does not know.
+func refuseNewer(ctx context.Context, tx querier, all []migration) error {
+	var version int64
+	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_versions`).Scan(&version)
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if known := int64(len(all)); version > known {
+		return fmt.Errorf("the database has schema version %d, this build knows versions up to %d: "+
+			"start the newer build that made it, or restore a backup from before", version, known)
+	}
+	return nil
+}
+
 // apply makes one step unless it has been made.
-func apply(ctx context.Context, tx *sql.Tx, m migration) (done bool, err error) {
+func apply(ctx context.Context, tx querier, m migration) (done bool, err error) {
 	var name string
 	err = tx.QueryRowContext(ctx, `SELECT name FROM schema_versions WHERE version = $1`, m.version).Scan(&name)
 	if err == nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -55,17 +56,29 @@ func TestMigrate_AppliesEachStepOnce(t *testing.T) {
 	}
 }
 
-func TestMigrate_UsesANewerSchemaAsItIs(t *testing.T) {
+func TestMigrate_RefusesANewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	next := append(shipped(), migration{
 		version: int64(len(shipped())) + 1, name: "9999_later", sql: `ALTER TABLE stages ADD COLUMN colour TEXT`,
 	})
-	s := openFile(t, path)
-	if err := s.migrate(t.Context(), next); err != nil {
+	running := openFile(t, path)
+	if err := running.migrate(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	if n := versions(t, openFile(t, path)); n != len(next) {
-		t.Errorf("%d versions are recorded, expected %d", n, len(next))
+	s, err := Open(t.Context(), Options{Path: path})
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("it was opened")
+	}
+	for _, want := range []string{
+		fmt.Sprintf("version %d", len(next)), fmt.Sprintf("up to %d", len(shipped())), "newer build", "backup",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	if err := running.Ping(t.Context()); err != nil {
+		t.Errorf("a server that runs already was disturbed: %v", err)
 	}
 }
 

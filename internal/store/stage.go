@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/live"
@@ -32,9 +31,9 @@ func (t *Tx) InsertStage(ctx context.Context, s live.Stage) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.sql.ExecContext(ctx, `INSERT INTO stages (id, region, account, name, tags, recording, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		string(s.ID), s.ARN.Region, s.ARN.Account, s.Name, tags, recording, toMicros(s.CreatedAt))
+	_, err = t.sql.ExecContext(ctx, `INSERT INTO stages
+		(id, region, account, name, tags, recording, storage, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		string(s.ID), s.ARN.Region, s.ARN.Account, s.Name, tags, recording, s.Recording.Storage, toMicros(s.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert stage: %w", err)
 	}
@@ -66,8 +65,8 @@ func (t *Tx) UpdateStage(ctx context.Context, s live.Stage) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.sql.ExecContext(ctx, `UPDATE stages SET name = $1, tags = $2, recording = $3 WHERE id = $4`,
-		s.Name, tags, recording, string(s.ID))
+	_, err = t.sql.ExecContext(ctx, `UPDATE stages SET name = $1, tags = $2, recording = $3, storage = $4
+		WHERE id = $5`, s.Name, tags, recording, s.Recording.Storage, string(s.ID))
 	if err != nil {
 		return fmt.Errorf("update stage: %w", err)
 	}
@@ -89,14 +88,10 @@ func (t *Tx) DeleteStage(ctx context.Context, arn live.ARN) error {
 
 // Stages returns at most limit stages of the home that come after the cursor, newest first.
 func (t *Tx) Stages(ctx context.Context, home live.Home, after Cursor, limit int) ([]live.Stage, error) {
-	at := int64(math.MaxInt64)
-	if !after.At.IsZero() {
-		at = toMicros(after.At)
-	}
 	rows, err := t.sql.QueryContext(ctx, selectStage+` WHERE stages.account = $1 AND stages.region = $2
 		AND (stages.created_at, stages.id) < ($3, $4)
 		ORDER BY stages.created_at DESC, stages.id DESC LIMIT $5`,
-		home.Account, home.Region, at, after.ID, limit)
+		home.Account, home.Region, before(after), after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list stages: %w", err)
 	}
@@ -113,6 +108,16 @@ func (t *Tx) Stages(ctx context.Context, home live.Home, after Cursor, limit int
 		return nil, fmt.Errorf("list stages: %w", err)
 	}
 	return stages, nil
+}
+
+// CountStagesStoring returns how many stages record to a storage configuration.
+func (t *Tx) CountStagesStoring(ctx context.Context, storage live.ARN) (int, error) {
+	var n int
+	err := t.sql.QueryRowContext(ctx, `SELECT COUNT(*) FROM stages WHERE storage = $1`, storage.String()).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count stages: %w", err)
+	}
+	return n, nil
 }
 
 // CountStages returns the number of stages of the home. Who counts in order to add takes Lock before.
@@ -149,15 +154,11 @@ func scanStage(row interface{ Scan(...any) error }) (live.Stage, error) {
 }
 
 func encodeStage(s live.Stage) (tags, recording string, err error) {
-	if s.Tags == nil {
-		s.Tags = live.Tags{}
-	}
-	t, err := json.Marshal(s.Tags)
-	if err != nil {
-		return "", "", fmt.Errorf("write tags: %w", err)
+	if tags, err = encodeTags(s.Tags); err != nil {
+		return "", "", err
 	}
 	recording, err = encodeRecording(s.Recording)
-	return string(t), recording, err
+	return tags, recording, err
 }
 
 func affected(r sql.Result, err error) (int64, error) {

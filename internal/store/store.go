@@ -34,6 +34,7 @@ type Store struct {
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer in PostgreSQL
+	group   *group  // nil in PostgreSQL, which groups commits itself
 	log     *slog.Logger
 }
 
@@ -84,12 +85,22 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Tx is a transaction. It is good inside the function it is handed to, and for one goroutine.
-type Tx struct{ sql *sql.Tx }
+type Tx struct{ sql querier }
+
+// querier runs statements in a transaction; *sql.Tx is one.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
 
 // Write runs change in a transaction and commits it if change returns nil. Change may run more than once, when
-// the database gave way to another transaction: it must not act on the outside. An error of change is returned
-// as it is.
+// the database gave way to another transaction, and on a goroutine of another caller: it must not act on the
+// outside. An error of change is returned as it is.
 func (s *Store) Write(ctx context.Context, change func(*Tx) error) error {
+	if s.group != nil {
+		return s.group.write(ctx, change)
+	}
 	const attempts = 4 // as many deadlocks in a row would be a fault in our order of locking
 	for i := 1; ; i++ {
 		err := once(ctx, s.writer, nil, change)
