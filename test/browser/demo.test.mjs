@@ -63,3 +63,33 @@ test(
     }
   },
 );
+
+test('where no UDP gets through, media comes over TCP', { timeout: 60_000 }, async (t) => {
+  const browser = await startBrowser({ noUdp: true });
+  try {
+    const page = await openTab(browser);
+    await page.addInitScript(() => {
+      const Real = RTCPeerConnection;
+      window.connections = [];
+      window.RTCPeerConnection = class extends Real {
+        constructor(...args) {
+          super(...args);
+          window.connections.push(this);
+        }
+      };
+    });
+    await page.goto(link);
+    const times = await joinTimes(page);
+    await moves(page, '.tile video');
+    t.diagnostic(`join to first frame over TCP ${times.frame.toFixed(0)} ms`);
+    const protocols = await page.evaluate(async () => {
+      const reports = await Promise.all(window.connections.map((c) => c.getStats()));
+      const all = reports.flatMap((report) => [...report.values()]);
+      return all.filter((s) => s.type === 'remote-candidate').map((s) => s.protocol);
+    });
+    assert.deepEqual([...new Set(protocols)], ['tcp']);
+    assert.deepEqual(page.complaints, []);
+  } finally {
+    await browser.close();
+  }
+});

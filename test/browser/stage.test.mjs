@@ -142,3 +142,33 @@ test('a lost state socket keeps the picture and comes back', { timeout: 120_000 
   await a.context().close();
   await b.context().close();
 });
+
+test(
+  'a server that restarts gets its publisher and its viewer back, and a closed tab is gone at once',
+  { timeout: 120_000 },
+  async (t) => {
+    // The browser says of every attempt that it failed: while the server is down, and while it is up
+    // but its publisher is not back yet.
+    const allow = [/ERR_CONNECTION_(REFUSED|RESET)/, /WebSocket connection to/, /whip\/subscribe/];
+    const a = await openTab(browser, { allow });
+    const b = await openTab(browser, { allow });
+    await signIn(a, server.origin);
+    await createStage(a, 'phoenix');
+    await joinStage(a, 'Ada');
+    await b.goto(await newLink(a, 'viewer'));
+    await moves(b, `${tile} video`);
+
+    await forget(b);
+    const ended = performance.now();
+    await server.restart();
+    await b.waitForFunction(() => window.probe.frame !== undefined, undefined, { timeout: 60_000 });
+    t.diagnostic(`SIGTERM to moving again ${((performance.now() - ended) / 1000).toFixed(1)} s`);
+    await moves(b, `${tile} video`);
+
+    await a.goto('about:blank');
+    await b.getByText('Nobody is on stage yet').waitFor({ timeout: 3000 });
+    assert.deepEqual([...a.complaints, ...b.complaints], []);
+    await a.context().close();
+    await b.context().close();
+  },
+);

@@ -7,8 +7,9 @@ import { probe } from './probe.mjs';
 /**
  * Starts Chromium with a camera and a microphone that need neither hardware nor consent.
  * With `strictAutoplay` it plays no sound before the first click, as it does for a stranger.
+ * With `noUdp` it sends media over TCP alone, as behind a firewall that lets no UDP out.
  */
-export async function startBrowser({ strictAutoplay = false } = {}) {
+export async function startBrowser({ strictAutoplay = false, noUdp = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'proscenium-voice-'));
   const voice = join(folder, 'voice.wav');
   writeFileSync(voice, makeVoice());
@@ -27,6 +28,7 @@ export async function startBrowser({ strictAutoplay = false } = {}) {
       '--use-fake-device-for-media-stream=fps=30',
       `--use-file-for-fake-audio-capture=${voice}`,
       '--disable-features=WebRtcHideLocalIpsWithMdns',
+      ...(noUdp ? ['--webrtc-ip-handling-policy=disable_non_proxied_udp'] : []),
       `--autoplay-policy=${strictAutoplay ? 'document-user-activation-required' : 'no-user-gesture-required'}`,
     ],
   });

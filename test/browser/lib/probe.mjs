@@ -65,23 +65,32 @@ export async function forget(page) {
 export async function moves(page, selector) {
   await page.waitForSelector(`${selector}:not(.hidden)`);
   return page.evaluate(async (chosen) => {
-    const video = document.querySelector(chosen);
     const canvas = new OffscreenCanvas(160, 90);
     const context = canvas.getContext('2d', { willReadFrequently: true });
-    const nextFrame = () => new Promise((done) => video.requestVideoFrameCallback(done));
-    const pixels = () => {
+    // The element may be another one by the time that a frame is due.
+    const nextFrame = async () => {
+      for (;;) {
+        const video = document.querySelector(chosen);
+        const isShown = await new Promise((done) => {
+          video?.requestVideoFrameCallback(() => done(true));
+          setTimeout(() => done(false), 500);
+        });
+        if (isShown) return video;
+      }
+    };
+    const pixels = (video) => {
       context.drawImage(video, 0, 0, canvas.width, canvas.height);
       return context.getImageData(0, 0, canvas.width, canvas.height).data;
     };
-    await nextFrame();
-    const shownBefore = video.getVideoPlaybackQuality().totalVideoFrames;
-    const before = pixels();
+    let video = await nextFrame();
+    const before = pixels(video);
     let changed = 0;
     let frames = 0;
     while (changed < 50 || frames < 15) {
-      await nextFrame();
-      frames = video.getVideoPlaybackQuality().totalVideoFrames - shownBefore;
-      const after = pixels();
+      const next = await nextFrame();
+      if (next === video) frames += 1;
+      video = next;
+      const after = pixels(video);
       changed = 0;
       for (let i = 0; i < after.length; i += 4) {
         if (Math.abs(after[i] - before[i]) + Math.abs(after[i + 1] - before[i + 1]) > 40)

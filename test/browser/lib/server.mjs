@@ -25,7 +25,7 @@ function binary() {
 }
 
 /**
- * Starts a server of its own ports and data folder and waits until it is ready.
+ * Starts a server with ports and a data folder of its own and waits until it is ready.
  * `output()` is all that it has printed.
  */
 export async function startServer(...flags) {
@@ -35,18 +35,41 @@ export async function startServer(...flags) {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('PROSCENIUM_')),
   );
-  const child = spawn(
-    binary(),
-    [
-      'serve',
-      ...['--data-dir', data],
-      ...['--http', `127.0.0.1:${http}`],
-      ...['--media', `127.0.0.1:${media}`],
-      ...['--rtmp', `127.0.0.1:${rtmp}`],
-      ...flags,
-    ],
-    { env, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const command = [
+    'serve',
+    ...['--data-dir', data],
+    ...['--http', `127.0.0.1:${http}`],
+    ...['--media', `127.0.0.1:${media}`],
+    ...['--rtmp', `127.0.0.1:${rtmp}`],
+    ...flags,
+  ];
+  const path = binary();
+  let life = await start(path, command, env);
+  const end = async () => {
+    life.child.kill('SIGTERM');
+    const code = await life.exited;
+    if (code !== 0) throw new Error(`the server ended with ${code}:\n${life.output()}`);
+  };
+  return {
+    origin,
+    output: () => life.output(),
+    printed: (pattern) => life.printed(pattern),
+    api: (operation, input) => call(origin, operation, input),
+    /** Ends the server by SIGTERM and starts it again on what it kept. */
+    async restart() {
+      await end();
+      life = await start(path, command, env);
+    },
+    async stop() {
+      await end();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One life of the process, once it is ready. */
+async function start(path, command, env) {
+  const child = spawn(path, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const listeners = new Set();
   const append = (chunk) => {
@@ -55,38 +78,23 @@ export async function startServer(...flags) {
   };
   child.stdout.setEncoding('utf8').on('data', append);
   child.stderr.setEncoding('utf8').on('data', append);
-  const exited = once(child, 'exit');
-
-  const server = {
-    origin,
-    output: () => output,
-    /** Resolves with the first match in what the server prints. */
-    printed: (pattern) =>
-      new Promise((done) => {
-        const look = () => {
-          const match = pattern.exec(output);
-          if (match === null) return;
-          listeners.delete(look);
-          done(match);
-        };
-        listeners.add(look);
-        look();
-      }),
-    api: (operation, input) => call(origin, operation, input),
-    async stop() {
-      child.kill('SIGTERM');
-      const [code] = await exited;
-      rmSync(data, { recursive: true, force: true });
-      if (code !== 0) throw new Error(`the server ended with ${code}:\n${output}`);
-    },
-  };
+  const exited = once(child, 'exit').then(([code]) => code);
+  /** Resolves with the first match in what the server prints. */
+  const printed = (pattern) =>
+    new Promise((done) => {
+      const look = () => {
+        const match = pattern.exec(output);
+        if (match === null) return;
+        listeners.delete(look);
+        done(match);
+      };
+      listeners.add(look);
+      look();
+    });
   // The banner is printed once the server is ready.
-  const failed = exited.then(() =>
-    Promise.reject(new Error(`the server did not start:\n${output}`)),
-  );
-  await Promise.race([server.printed(/Console +http/), failed]);
-  failed.catch(() => undefined);
-  return server;
+  const ready = await Promise.race([printed(/Console +http/), exited]);
+  if (!Array.isArray(ready)) throw new Error(`the server did not start:\n${output}`);
+  return { child, exited, printed, output: () => output };
 }
 
 async function freePort() {

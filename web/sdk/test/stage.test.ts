@@ -469,6 +469,17 @@ describe('a lost socket', () => {
     expect(set.stage.localParticipant?.isPublishing).toBe(true);
   });
 
+  it('leaves media alone that came back before the socket did', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    await join(set);
+    set.platform.socket.drop();
+    set.platform.peers[0]?.become('down');
+    await vi.advanceTimersByTimeAsync(450);
+    set.platform.socket.say('STAGE_STATE', state([], { resumed: false }));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(set.platform.peers.map((p) => p.closed)).toEqual([true, false]);
+  });
+
   it('ends the stage when the way back is refused', async () => {
     const set = setUp();
     await join(set, person('a'));

@@ -35,6 +35,8 @@ interface Session {
   peer: Peer;
   path: Path;
   location: string;
+  /** When the path came up, in milliseconds since 1970. */
+  since: number;
 }
 
 /**
@@ -54,9 +56,9 @@ export class Leg {
     void this.#run(this.#abort.signal);
   }
 
-  /** Takes the session for lost and makes a new one. */
-  restart(): void {
-    this.#session?.path.end();
+  /** Takes a session that came up before that time for lost, and makes a new one. */
+  restart(before: number): void {
+    if (this.#session !== undefined && this.#session.since <= before) this.#session.path.end();
   }
 
   /** Ends the leg. Tells the server unless it is known to have ended the session by itself. */
@@ -133,7 +135,7 @@ export class Leg {
       location = answer.location;
       await peer.accept(answer.sdp);
       await path.connected;
-      return { peer, path, location };
+      return { peer, path, location, since: Date.now() };
     } catch (thrown) {
       peer.close();
       if (location !== undefined) this.#delete(location);

@@ -53,11 +53,11 @@ export class Local {
     this.#options.emit(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, this.info);
   }
 
-  /** The socket is back; with `resumed` false the server knows nothing of before. */
-  reconnected(resumed: boolean): void {
+  /** The socket is back; with `forgotten` the server knows nothing from before that time. */
+  reconnected(forgotten: number | undefined): void {
     this.#sentMediaState = '';
     this.#reportMediaState();
-    if (!resumed) this.#publication.restart();
+    if (forgotten !== undefined) this.#publication.restart(forgotten);
   }
 
   /** Stops sending, for leaving the stage; `rest` then says so. */

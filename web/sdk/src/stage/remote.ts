@@ -43,9 +43,9 @@ export class Remote {
     this.#subscription.offer(offered(info));
   }
 
-  /** The socket is back; with `resumed` false the server knows nothing of before. */
-  reconnected(resumed: boolean): void {
-    if (!resumed) this.#subscription.restart();
+  /** The socket is back; with `forgotten` the server knows nothing from before that time. */
+  reconnected(forgotten: number | undefined): void {
+    if (forgotten !== undefined) this.#subscription.restart(forgotten);
   }
 
   /** Stops receiving, for leaving; `rest` then says so. */

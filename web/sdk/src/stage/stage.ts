@@ -49,6 +49,8 @@ export class Stage extends Emitter<StageEventMap> {
   /** What the server has said before the application's join() had time to resolve. */
   #untold:
     { timer: ReturnType<typeof setTimeout>; state: StageStateFrame; changes: Change[] } | undefined;
+  /** When the socket was last lost, in milliseconds since 1970. */
+  #lostAt = 0;
   readonly #remotes = new Map<string, Remote>();
 
   /** Throws a StageError with TOKEN_MALFORMED when the token is none. */
@@ -159,8 +161,10 @@ export class Stage extends Emitter<StageEventMap> {
   #reconnected(state: StageStateFrame): void {
     this.#setState(CONNECTED);
     this.#tell(this.#roster?.replace(state.participants) ?? []);
-    this.#local?.reconnected(state.resumed);
-    for (const remote of this.#remotes.values()) remote.reconnected(state.resumed);
+    // Media that came back by itself while the socket was down is good.
+    const forgotten = state.resumed ? undefined : this.#lostAt;
+    this.#local?.reconnected(forgotten);
+    for (const remote of this.#remotes.values()) remote.reconnected(forgotten);
   }
 
   #changesArrived(changes: Change[]): void {
@@ -205,6 +209,7 @@ export class Stage extends Emitter<StageEventMap> {
   }
 
   #lost(): void {
+    this.#lostAt = Date.now();
     this.#setState(ERRORED);
     this.#setState(CONNECTING);
   }

@@ -102,9 +102,9 @@ export class Subscription {
     this.#setState(NOT_SUBSCRIBED);
   }
 
-  /** Makes a new session, because the server no longer knows the present one. */
-  restart(): void {
-    if (this.#leg !== undefined) this.#leg.restart();
+  /** Makes a new session, because the server knows none from before that time any more. */
+  restart(before: number): void {
+    if (this.#leg !== undefined) this.#leg.restart(before);
     else if (this.#wanted.length > 0) this.#start();
   }
 
