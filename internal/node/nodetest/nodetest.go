@@ -12,6 +12,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +29,7 @@ type Node struct {
 	URL string // of the API and everything else on the HTTP listener
 
 	t      testing.TB
+	log    *testLog
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -40,12 +44,13 @@ func Start(t testing.TB, changes ...func(*config.Config)) *Node {
 	for _, change := range changes {
 		change(c)
 	}
-	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	written := &testLog{t: t, news: make(chan struct{}, 1)}
+	log := slog.New(slog.NewTextHandler(written, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opened, err := node.Open(t.Context(), node.Options{Config: c, Log: log})
 	if err != nil {
 		t.Fatalf("open node: %v", err)
 	}
-	n := &Node{Node: opened, URL: "http://" + opened.HTTP().String(), t: t, done: make(chan struct{})}
+	n := &Node{Node: opened, URL: "http://" + opened.HTTP().String(), t: t, log: written, done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	go func() {
@@ -131,10 +136,42 @@ func (n *Node) Token(stage, userID string, capabilities ...string) string {
 	return out.ParticipantToken.Token
 }
 
-// testLog writes what the node logs to the test's own log.
-type testLog struct{ t testing.TB }
+// Logged waits until the node has logged the text, and fails the test if it does not within 20 s.
+func (n *Node) Logged(text string) {
+	n.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for !n.log.has(text) {
+		select {
+		case <-n.log.news:
+		case <-deadline:
+			n.t.Fatalf("node did not log %q", text)
+		}
+	}
+}
 
-func (l testLog) Write(p []byte) (int, error) {
+// testLog writes what the node logs to the test's own log, and remembers it.
+type testLog struct {
+	t    testing.TB
+	news chan struct{} // gets something when a line was written
+
+	mu    sync.Mutex // guards what follows
+	lines []string
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
 	l.t.Logf("%s", bytes.TrimRight(p, "\n"))
+	l.mu.Lock()
+	l.lines = append(l.lines, string(p))
+	l.mu.Unlock()
+	select {
+	case l.news <- struct{}{}:
+	default:
+	}
 	return len(p), nil
+}
+
+func (l *testLog) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.lines, func(line string) bool { return strings.Contains(line, text) })
 }
