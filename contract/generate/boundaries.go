@@ -259,6 +259,10 @@ func textEdges(s *shape) []value {
 		out = append(out, value{sample(s, n), ""},
 			value{sample(s, n+1), "Member must have length less than or equal to " + plain(*s.Max)})
 	}
+	if s.TotalBytes > 0 {
+		fits := strings.Repeat("é", s.TotalBytes/2)
+		out = append(out, value{fits, ""}, value{fits + "x", "Member must have at most " + strconv.Itoa(s.TotalBytes) + " bytes"})
+	}
 	if odd := stranger(s, sample(s, max(least(s), 1))); s.Pattern != "" && odd != "" {
 		out = append(out, value{odd, "Member must satisfy regular expression pattern: " + s.Pattern})
 	}

@@ -77,7 +77,7 @@ func checkCall(m *model, s *shape, member, field string, rules map[string]bool) 
 
 func constrained(s *shape) bool {
 	return s.Min != nil && (s.Type != "string" || *s.Min > 0) || s.Max != nil ||
-		s.Pattern != "" || s.Enum != nil || s.ReservedPrefix != ""
+		s.Pattern != "" || s.Enum != nil || s.ReservedPrefix != "" || s.TotalBytes > 0
 }
 
 func sizeLiteral(s *shape) string {
@@ -120,6 +120,9 @@ func ruleLiteral(s *shape) string {
 	}
 	if s.ReservedPrefix != "" {
 		add("Reserved: %q", s.ReservedPrefix)
+	}
+	if s.TotalBytes > 0 {
+		add("Bytes: %d", s.TotalBytes)
 	}
 	return "wire.TextRule{" + strings.Join(parts, ", ") + "}.Compile()"
 }

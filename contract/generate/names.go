@@ -8,7 +8,7 @@ import (
 
 var initialisms = map[string]string{
 	"Arn": "ARN", "Arns": "ARNs", "Id": "ID", "Ids": "IDs", "Hls": "HLS", "Os": "OS", "Sdk": "SDK", "Isp": "ISP",
-	"Rtmp": "RTMP", "Rtmps": "RTMPS", "Whip": "WHIP", "Url": "URL", "Uri": "URI", "Http": "HTTP", "Cdn": "CDN",
+	"Rtmp": "RTMP", "Rtmps": "RTMPS", "Whip": "WHIP", "Url": "URL", "Uri": "URI", "Http": "HTTP", "Cdn": "CDN", "Srt": "SRT",
 }
 
 var word = regexp.MustCompile(`[A-Z][a-z0-9]*|[a-z0-9]+`)

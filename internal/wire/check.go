@@ -17,6 +17,7 @@ type TextRule struct {
 	Pattern  string // as the contract has it; matched against the whole string
 	Enum     []string
 	Reserved string // a prefix that no value may have, in lower case
+	Bytes    int    // how long a value may be in UTF-8; 0: no limit
 
 	match *regexp.Regexp
 }
@@ -48,6 +49,9 @@ func (t *TextRule) broken(s string) []string {
 	}
 	if p := len(t.Reserved); p > 0 && len(s) >= p && strings.EqualFold(s[:p], t.Reserved) {
 		out = append(out, "Member must not begin with the reserved prefix "+t.Reserved)
+	}
+	if t.Bytes > 0 && len(s) > t.Bytes {
+		out = append(out, "Member must have at most "+strconv.Itoa(t.Bytes)+" bytes")
 	}
 	return out
 }
