@@ -87,6 +87,7 @@ The server has one pair of root credentials, with which every call is allowed.
 | ` + "`root-credentials`" + ` | the pair above, if it was made |
 | ` + "`proscenium.db*`" + ` | the records, unless ` + "`database`" + ` names a PostgreSQL: stages, tags, and the key that signs tokens |
 | ` + "`node-id`" + ` | the name of this server, made once |
+| ` + "`buckets/BUCKET/`" + ` | a folder for each bucket, once something is recorded (not in this version) |
 
 Copy it while the server is stopped, and the copy is a backup.
 `
