@@ -71,7 +71,7 @@ func (s *socket) dial(ctx context.Context) (*websocket.Conn, error) {
 	}
 	h := *s.p.http
 	h.CheckRedirect, h.Timeout = nil, 0
-	conn, res, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+	conn, res, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient: &h, Subprotocols: []string{s.p.token},
 	})
 	if err != nil {

@@ -69,27 +69,33 @@ func Run(ctx context.Context, o Options) error {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &demo{Options: o, loop: l, id: live.NewParticipantID()}
-	for wait := minRetry; ctx.Err() == nil; wait = min(2*wait, maxRetry) {
+	d.keepOn(ctx)
+	return nil
+}
+
+// keepOn publishes until ctx is done.
+func (d *demo) keepOn(ctx context.Context) {
+	for wait := minRetry; ; wait = min(2*wait, maxRetry) {
 		began := time.Now()
 		err := d.once(ctx)
 		if ctx.Err() != nil {
-			break
+			return
 		}
 		if errors.Is(err, errUnwanted) {
-			o.Log.Info("demo ended: its stage was deleted or its participant disconnected")
+			d.Log.Info("demo ended: its stage was deleted or its participant disconnected")
 			<-ctx.Done()
-			break
+			return
 		}
 		if time.Since(began) > time.Minute {
 			wait = minRetry
 		}
-		o.Log.Warn("demo interrupted", "error", err)
+		d.Log.Warn("demo interrupted", "error", err)
 		select {
 		case <-ctx.Done():
+			return
 		case <-time.After(wait):
 		}
 	}
-	return nil
 }
 
 var errUnwanted = errors.New("demo: unwanted")

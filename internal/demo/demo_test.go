@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pion/rtp"
+	"go.uber.org/goleak"
 
 	"github.com/proscenium-live/proscenium/client"
 	"github.com/proscenium-live/proscenium/internal/config"

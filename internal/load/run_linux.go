@@ -110,7 +110,8 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 	if err := r.joinViewers(ctx, arn); err != nil {
 		return nil, err
 	}
-	r.goAsync(func() { r.feed(ctx) })
+	views := r.views
+	r.goAsync(func() { feed(ctx, views) })
 	if err := pause(ctx, r.o.Settle); err != nil {
 		return nil, err
 	}
@@ -249,7 +250,7 @@ func (r *run) joinViewer(ctx context.Context, arn string, i int) (*viewer, error
 }
 
 // feed sends the feedback of all viewers, each ten times a second and staggered.
-func (r *run) feed(ctx context.Context) {
+func feed(ctx context.Context, views []*viewer) {
 	tick := time.NewTicker(100 * time.Millisecond / feedRounds)
 	defer tick.Stop()
 	for round := 0; ; round++ {
@@ -257,8 +258,8 @@ func (r *run) feed(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for i := round % feedRounds; i < len(r.views); i += feedRounds {
-				r.views[i].feed(now, (round/feedRounds)%10 == i/feedRounds%10)
+			for i := round % feedRounds; i < len(views); i += feedRounds {
+				views[i].feed(now, (round/feedRounds)%10 == i/feedRounds%10)
 			}
 		}
 	}
