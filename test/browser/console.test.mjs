@@ -21,6 +21,8 @@ test('signing in: refused in plain words, kept over a reload, the secret kept no
   await page.getByText('This access key ID is not known here.').waitFor();
   await signIn(page, server.origin, { secret: 'not-the-secret' });
   await page.getByText('The secret access key does not belong to this access key ID.').waitFor();
+  await signIn(page, server.origin, { region: 'eu-west-1' });
+  await page.getByText('The server runs in another region.').waitFor();
 
   await signIn(page, server.origin);
   await page.getByRole('heading', { name: 'No stages yet' }).waitFor();

@@ -17,6 +17,8 @@ export default defineConfig({
     // Everything stays a file of its own: the page's policy allows no data in scripts or styles.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The notices of what is bundled travel with it.
+    license: { fileName: 'licenses.txt' },
     reportCompressedSize: true,
   },
   server: { proxy: { '^/(?!console)': { target: 'http://127.0.0.1:7400', ws: true } } },

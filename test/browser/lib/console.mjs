@@ -1,8 +1,13 @@
 /** What a person does in the console, by what a person sees. */
-export async function signIn(page, origin, { key = 'test', secret = 'test' } = {}) {
+export async function signIn(
+  page,
+  origin,
+  { key = 'test', secret = 'test', region = 'us-east-1' } = {},
+) {
   await page.goto(`${origin}/console/`);
   await page.getByLabel('Access key ID').fill(key);
   await page.getByLabel('Secret access key').fill(secret);
+  await page.getByLabel('Region').fill(region);
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 

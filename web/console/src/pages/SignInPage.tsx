@@ -82,6 +82,9 @@ export function SignInPage({ onSignIn }: { onSignIn: (keys: SigningKeys) => void
           The server prints where its access key comes from when it starts. The secret is not kept:
           this tab keeps signing keys for a day, until it is closed.
         </p>
+        <p className="hint">
+          <a href="/console/licenses.txt">Licences of what is inside</a>
+        </p>
       </form>
     </main>
   );
