@@ -14,8 +14,8 @@ const (
 	// again: sound at once, pictures at a key frame.
 	maxGap = 256
 	// maxReplay is how many packets back a key frame may be for a viewer to start there: 0.4 MB, or two seconds
-	// at 1.5 Mbit/s. They leave in one burst, which the buffers on the way must bear; from further back, a new
-	// key frame is quicker.
+	// at 1.5 Mbit/s. They leave almost at once, which the buffers on the way must bear; from further back, a
+	// new key frame is quicker.
 	maxReplay = 320
 )
 
@@ -23,8 +23,9 @@ const (
 type state uint8
 
 const (
-	idle    state = iota // paused, closed or without an up-track
-	waiting              // for a key frame
+	idle      state = iota // paused, closed or without an up-track
+	waiting                // for a key frame
+	replaying              // from a key frame up to the present
 	live
 )
 
@@ -46,7 +47,11 @@ type DownTrack struct {
 	paused    bool
 	rate      uint32    // of the up-track's clock, Hz
 	notBefore media.Seq // a key frame must start after this to be of use
-	keyTime   uint32    // the viewer's, of the last key frame
+	next      media.Seq // of the replay, if replaying
+	nextAt    media.Time
+	topTime   uint32 // the up-track's, of the last packet replayed
+	listed    bool   // in worker.replays
+	keyTime   uint32 // the viewer's, of the last key frame
 	numbers   rewrite.Rewriter
 	repeats   repeats
 }

@@ -50,6 +50,35 @@ func TestDownTrack_ShowsAPictureAtOnceFromTheCache(t *testing.T) {
 	}
 }
 
+func TestDownTrack_ReplaysInParts(t *testing.T) {
+	h := newHouse(1)
+	p := h.publish(h264)
+	p.bring(p.frame(keyStart, 3)...)
+	for range 50 {
+		p.bring(p.frame(delta, 2)...)
+	}
+	_, s := h.watch(p.up)
+	all := s.take()
+	count(t, "packets at once", len(all), replayPart)
+	h.turn()
+	count(t, "packets in the pause", len(s.take()), 0)
+	for range 2 {
+		p.bring(p.frame(delta, 2)...) // not shown before its turn
+		count(t, "packets in the pause", len(s.take()), 0)
+		h.pass(replayPause)
+		h.turn()
+		all = append(all, s.take()...)
+	}
+	count(t, "packets in the end", len(all), 3+2*52)
+	p.bring(p.frame(delta, 2)...)
+	live := s.take()
+	count(t, "packets of a live frame", len(live), 2)
+	if d := live[0].Timestamp - all[len(all)-1].Timestamp; d != 3000 {
+		t.Fatalf("the first live frame is %d ticks later", d)
+	}
+	seamless(t, append(all, live...))
+}
+
 func TestDownTrack_AsksForAKeyFrameWhenTheLastIsFarBack(t *testing.T) {
 	h := newHouse(1)
 	p := h.publish(h264)

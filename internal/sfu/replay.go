@@ -1,9 +1,13 @@
 package sfu
 
-import "github.com/proscenium-live/proscenium/internal/media"
+import (
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/media"
+)
 
 // tryStart takes a waiting track live. Sound is live at once. A picture begins at the newest key frame, if that
-// is at hand and not too far back: what came since is replayed in one burst. Else a new key frame is asked for.
+// is at hand and not too far back: what came since is replayed, faster than it came. Else a new key frame is asked for.
 func (d *DownTrack) tryStart(now media.Time) {
 	u := d.share.up
 	if u.track.Kind == media.Audio {
@@ -25,23 +29,35 @@ func (d *DownTrack) tryStart(now media.Time) {
 	if soon { // it is among what the worker takes next
 		return
 	}
-	d.setState(live)
-	d.replay(start, head, ts, now)
-}
-
-// replay writes what the worker has passed already, from the key frame at start with the time ts on.
-func (d *DownTrack) replay(start, head media.Seq, ts uint32, now media.Time) {
+	d.setState(replaying)
 	d.stats.replays.Add(1)
 	d.numbers.StartReplay(start, ts, now, d.rate)
-	top, topTS := start, ts
+	d.next, d.topTime = start, ts
+	if !d.replay(now) {
+		d.worker.replayLater(d, now)
+	}
+}
+
+// A replay leaves in parts, because a receiver's socket buffer may hold no more than ninety packets (the default of
+// Linux): 320 packets take 28 ms.
+const (
+	replayPart  = 48
+	replayPause = 4 * time.Millisecond
+)
+
+// replay writes the next part of what the worker has passed already. It says whether that was the rest; then the
+// track is live.
+func (d *DownTrack) replay(now media.Time) bool {
+	u, top := d.share.up, d.next-1
+	head := u.ring.Head()
 	var sent tally
-	for seq := start; seq <= head; seq++ {
-		p := d.share.up.ring.At(seq)
+	for ; d.next <= head && sent.packets < replayPart; d.next++ {
+		p := u.ring.At(d.next)
 		if p == nil {
 			continue
 		}
 		if p.Position < d.share.position {
-			top, topTS = seq, p.Timestamp
+			top, d.topTime = d.next, p.Timestamp
 			if d.write(p, now) {
 				sent.packets++
 				sent.bytes += uint64(len(p.Payload))
@@ -49,7 +65,36 @@ func (d *DownTrack) replay(start, head media.Seq, ts uint32, now media.Time) {
 		}
 		p.Release()
 	}
-	d.numbers.Live(top+1, topTS)
 	d.count(sent)
-	d.report(d.share.up.lastReport())
+	if d.next <= head {
+		return false
+	}
+	d.numbers.Live(max(top, d.numbers.Top())+1, d.topTime)
+	d.setState(live)
+	d.report(u.lastReport())
+	return true
+}
+
+// replayLater has the down-track's replay go on after a pause.
+func (w *worker) replayLater(d *DownTrack, now media.Time) {
+	d.nextAt = now + replayPause
+	if !d.listed {
+		d.listed = true
+		w.replays = append(w.replays, d)
+	}
+}
+
+// replay goes on with the replays whose pause is over.
+func (w *worker) replay(now media.Time) {
+	kept := w.replays[:0]
+	for _, d := range w.replays {
+		if d.state == replaying && now >= d.nextAt && !d.replay(now) {
+			d.nextAt = now + replayPause
+		}
+		if d.listed = d.state == replaying; d.listed {
+			kept = append(kept, d)
+		}
+	}
+	clear(w.replays[len(kept):])
+	w.replays = kept
 }

@@ -3,6 +3,7 @@ package sfu
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/media/ring"
@@ -24,12 +25,13 @@ type worker struct {
 	downs  pile[DownTrack] // with something in the inbox
 	weight atomic.Int64
 
-	seqs   [bunch]media.Seq
-	held   [bunch]*ring.Packet
-	notes  notes      // of the down-track being served
-	oldest media.Time // arrival of the oldest packet of this turn, -1 for none
-	sent   tally
-	stats  workerCounters
+	seqs    [bunch]media.Seq
+	held    [bunch]*ring.Packet
+	replays []*DownTrack // under way
+	notes   notes        // of the down-track being served
+	oldest  media.Time   // arrival of the oldest packet of this turn, -1 for none
+	sent    tally
+	stats   workerCounters
 }
 
 // tally is what a worker has written in a turn, or a viewer in a part of it.
@@ -40,12 +42,18 @@ func newWorker(index int, o Options) *worker {
 }
 
 func (w *worker) run(ctx context.Context) error {
+	pause := time.NewTimer(replayPause)
+	defer pause.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.wake:
-			w.turn(w.now())
+		case <-pause.C:
+		}
+		w.turn(w.now())
+		if len(w.replays) > 0 {
+			pause.Reset(replayPause)
 		}
 	}
 }
@@ -69,6 +77,7 @@ func (w *worker) turn(now media.Time) {
 	w.oldest, w.sent = -1, tally{}
 	w.downs.each(func(d *DownTrack) { d.serve(now) })
 	w.shares.each(func(s *share) { s.spread(now) })
+	w.replay(now)
 	if w.batch != nil {
 		w.batch.Flush()
 	}
