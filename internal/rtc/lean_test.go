@@ -30,6 +30,7 @@ type lean struct {
 	association *dtls.Conn
 	in, out     *srtp.Context
 	session     srtp.SessionKeys
+	codecs      string
 	profiles    []dtls.SRTPProtectionProfile
 }
 
@@ -64,6 +65,7 @@ func newLean(t testing.TB) *lean {
 	c := &lean{
 		t: t, certificate: cert, states: make(states, 10),
 		ice:      sdp.Credentials{Ufrag: randomText(6), Pwd: randomText(24)},
+		codecs:   leanCodecs,
 		profiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM},
 	}
 	c.conn = c.dial()
@@ -89,7 +91,7 @@ a=ice-ufrag:%s
 a=ice-pwd:%s
 a=fingerprint:sha-256 %s
 a=setup:actpass
-`, c.ice.Ufrag, c.ice.Pwd, c.certificate.fingerprint.Value)+fmt.Sprintf(leanCodecs, direction), "\n", "\r\n")
+`, c.ice.Ufrag, c.ice.Pwd, c.certificate.fingerprint.Value)+fmt.Sprintf(c.codecs, direction), "\n", "\r\n")
 }
 
 // join has the transport make a peer of the client, a publisher if it has a room.

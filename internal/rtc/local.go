@@ -20,7 +20,11 @@ const (
 	// headerRoom is the largest header made here: 12 fixed, 4 of extensions, and those.
 	headerRoom = 12 + 4 + 40
 	// maxPayload keeps what a slot must hold below packetio's largest datagram.
-	maxPayload = packetio.MaxDatagram - headerRoom - 2 - gcmTag
+	maxPayload = packetio.MaxDatagram - headerRoom - 2 - padTo - gcmTag
+	// padTo is what the sizes of video payloads are rounded up to, from padFrom bytes on: below that a packet
+	// is a frame of its own, or the rest of one.
+	padTo   = 8
+	padFrom = 256
 )
 
 // outgoing is what a peer's packets out have in common.
@@ -148,15 +152,43 @@ func (l *Local) Write(b *packetio.Batch, h media.Header, payload []byte) {
 		l.peer.t.counters.SealRefused.Add(1)
 		return
 	}
+	if l.put(b, *path, h, payload, index) {
+		l.main.packets++
+		l.main.octets += uint32(len(payload))
+	}
+}
+
+// put makes a packet of the main stream in the batch; the caller holds tx.mu. What it makes depends on its
+// arguments and on extensions only, so that a Local that is constant repeats to the bit.
+func (l *Local) put(b *packetio.Batch, path packetio.Path, h media.Header, payload []byte, index uint64) bool {
+	s := l.peer.tx.sealer
 	n := l.headerSize(&l.main, h)
-	slot := b.Append(*path, n+len(payload)+tx.sealer.overhead())
+	padding := l.padding(len(payload))
+	slot := b.Append(path, n+len(payload)+padding+s.overhead())
 	if slot == nil {
-		return
+		return false
 	}
 	l.putHeader(slot, &l.main, h.Seq, h)
-	tx.sealer.seal(slot, n, payload, l.main.ssrc, index)
-	l.main.packets++
-	l.main.octets += uint32(len(payload))
+	if padding > 0 { // RFC 3550 section 5.1
+		slot[0] |= 0x20
+		end := n + len(payload) + padding
+		copy(slot[n:], payload)
+		clear(slot[n+len(payload) : end])
+		slot[end-1] = byte(padding)
+		payload = slot[n:end]
+	}
+	return s.seal(slot, n, payload, l.main.ssrc, index)
+}
+
+// padding returns how many bytes to add to a payload. Encoders cut a frame into pieces that differ by a byte,
+// which would keep the kernel from taking them as one run; rounded up they leave together. It adds a third of
+// a percent to what is sent and saves a quarter of the cost of a frame of five packets
+// (BenchmarkLocal_Write/frame=5/uneven).
+func (l *Local) padding(n int) int {
+	if l.kind != media.Video || n < padFrom {
+		return 0
+	}
+	return -n & (padTo - 1)
 }
 
 // repeat sends a packet again: on its own stream behind the original number (RFC 4588 section 4), or, where
@@ -169,11 +201,7 @@ func (l *Local) repeat(b *packetio.Batch, path packetio.Path, h media.Header, pa
 			return
 		}
 		index, _ := l.main.advance(h.Seq)
-		n := l.headerSize(&l.main, h)
-		if slot := b.Append(path, n+len(payload)+s.overhead()); slot != nil {
-			l.putHeader(slot, &l.main, h.Seq, h)
-			s.seal(slot, n, payload, l.main.ssrc, index)
-		}
+		l.put(b, path, h, payload, index)
 		return
 	}
 	l.rtx.seq++

@@ -3,6 +3,7 @@ package rtc
 import (
 	"bytes"
 	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 
@@ -396,4 +397,88 @@ func FuzzRTCP(f *testing.F) {
 func unhexSeed(s string) []byte {
 	b, _ := hex.DecodeString(s)
 	return b
+}
+
+// Pieces of a frame that differ by a byte leave in equal sizes, and come out as they were.
+func TestLocal_RoundsTheSizesOfVideoUp(t *testing.T) {
+	tr := serve(t, Options{})
+	c := newLean(t)
+	c.connect(tr, nil, "recvonly")
+	l := c.peer.Sink(media.Video)
+	batch := tr.NewBatch()
+	sizes := []int{1001, 1007, 1008, 1002, 256, 257, 255, 1}
+	for i, n := range sizes {
+		l.Write(batch, media.Header{Seq: uint16(i)}, bytes.Repeat([]byte{byte(i)}, n))
+	}
+	batch.Flush()
+	lengths := map[int]bool{}
+	for i, n := range sizes {
+		data, ok := c.read(patience)
+		if !ok {
+			t.Fatal("no packet")
+		}
+		plain, err := c.in.DecryptRTP(nil, data, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p rtp.Packet
+		if err := p.Unmarshal(plain); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Payload) != n || p.Payload[0] != byte(i) || p.Payload[n-1] != byte(i) {
+			t.Fatalf("packet %d has %d bytes of payload, want %d", i, len(p.Payload), n)
+		}
+		if i < 4 {
+			lengths[len(data)] = true
+		}
+	}
+	if len(lengths) != 1 {
+		t.Fatalf("pieces of one frame have the sizes %v", lengths)
+	}
+	if got := c.peer.Stats().BytesSent; got != 4018+256+257+255+1 {
+		t.Errorf("%d bytes of payload counted", got)
+	}
+}
+
+// Without a retransmission stream, what is repeated equals the first sending to the bit: the same nonce must
+// not meet another packet.
+func TestLocal_RepeatsToTheBitWithoutRetransmissionStream(t *testing.T) {
+	tr := serve(t, Options{})
+	c := newLean(t)
+	c.codecs = strings.NewReplacer(" 96 97", " 96", "a=rtpmap:97 rtx/90000\n", "", "a=fmtp:97 apt=96\n", "").Replace(leanCodecs)
+	c.connect(tr, nil, "recvonly")
+	l := c.peer.Sink(media.Video)
+	if !l.constant {
+		t.Fatal("the track has a retransmission stream")
+	}
+	batch := tr.NewBatch()
+	write := func(h media.Header) []byte {
+		l.Write(batch, h, bytes.Repeat([]byte("x"), 777))
+		batch.Flush()
+		data, ok := c.read(patience)
+		if !ok {
+			t.Fatal("no packet")
+		}
+		return data
+	}
+	h := media.Header{Seq: 9, Timestamp: 8, Marker: true}
+	first := write(h)
+	write(media.Header{Seq: 10})
+	h.Repeat = true
+	if again := write(h); !bytes.Equal(first, again) {
+		t.Fatal("the repeat differs")
+	}
+}
+
+// Clients without GCM get and send media as well.
+func TestTransport_AcceptsTheOlderProfile(t *testing.T) {
+	tr := serve(t, Options{})
+	r := newRoom(tr)
+	c := newLean(t)
+	c.profiles = []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+	c.connect(tr, r, "sendonly")
+	for i := range uint16(10) {
+		c.send(c.packet(rtp.Header{PayloadType: 111, SequenceNumber: i, SSRC: 7}, []byte("sound")))
+	}
+	eventually(t, "packets have come", func() bool { return r.count(&r.packets) == 10 })
 }
