@@ -1,14 +1,19 @@
 package packetio
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proscenium-live/proscenium/internal/media"
 )
 
 const benchSize = 1200
@@ -88,6 +93,42 @@ func BenchmarkSend(b *testing.B) {
 			}
 			batch.Flush()
 			b.ReportMetric((cpu(b)-begin)/float64(b.N)*1e6, "cpu-s/Mpkt")
+		})
+	}
+}
+
+// counting is a Reader that does next to nothing.
+type counting struct{}
+
+func (*counting) Read([]byte, Path, media.Time) {}
+func (*counting) Flush(media.Time)              {}
+func (*counting) Gone(Path)                     {}
+
+// BenchmarkPort_Receive takes in small datagrams, such as viewers' reports, from 16 senders.
+func BenchmarkPort_Receive(b *testing.B) {
+	for _, shards := range []int{1, 2} {
+		b.Run(fmt.Sprintf("shards=%d", shards), func(b *testing.B) {
+			p, err := Open(Options{Listen: []string{"127.0.0.1:0"}, Shards: shards})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			var done sync.WaitGroup
+			done.Go(func() { _ = p.Run(ctx, func() Reader { return &counting{} }) })
+			defer done.Wait()
+			defer cancel()
+			var senders []*net.UDPConn
+			for range 16 {
+				senders = append(senders, dialUDP(b, p.Addrs()[0]))
+			}
+			data := make([]byte, 80)
+			begin := cpu(b)
+			for i := 0; b.Loop(); i++ {
+				_, _ = senders[i%len(senders)].Write(data)
+			}
+			b.ReportMetric((cpu(b)-begin)/float64(b.N)*1e6, "cpu-s/Mpkt")
+			c := p.Counters()
+			b.ReportMetric(float64(c.Received.Load())/float64(max(c.ReceiveCalls.Load(), 1)), "packets/call")
 		})
 	}
 }

@@ -35,7 +35,8 @@ type Options struct {
 	// Listen holds "host:port" addresses. Each is served over UDP and over TCP; port 0 picks one number for both.
 	Listen []string
 	// Shards is the number of UDP sockets per address (SO_REUSEPORT), each with its own reading goroutine.
-	// 0 means 1: reading is cheap beside sending, which is not sharded by it (docs in BenchmarkPort_Receive).
+	// 0 means 1: what arrives is little beside what leaves, and sending is not sharded. More pay only where one
+	// core can't keep up with reading (BenchmarkPort_Receive).
 	Shards int
 	// SocketBuffer is the size wanted for the kernel's receive and send buffers, in bytes. 0 means 4 MiB.
 	SocketBuffer int

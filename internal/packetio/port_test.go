@@ -127,6 +127,24 @@ func TestPort_AnswersGoToTheAddressTheyCameFrom(t *testing.T) {
 	}
 }
 
+func TestPort_ShardsShareOneAddressAndItsPaths(t *testing.T) {
+	p, box := start(t, Options{Shards: 4})
+	for range 20 { // the kernel spreads senders over the shards
+		c := dialUDP(t, p.Addrs()[0])
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		from := box.next(t).from
+		if want := (Path{listener: p.listeners[0], remote: c.LocalAddr().(*net.UDPAddr).AddrPort()}); from != want {
+			t.Fatalf("path %v, want %v", from, want)
+		}
+		p.Send(from, []byte("you too"))
+		if got := receive(t, c); string(got) != "you too" {
+			t.Fatalf("got %q", got)
+		}
+	}
+}
+
 func TestPort_ServesTCPOnTheSameNumber(t *testing.T) {
 	p, box := start(t, Options{})
 	c, err := net.Dial("tcp", p.Addrs()[0].String())

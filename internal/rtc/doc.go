@@ -9,10 +9,16 @@
 // all peers. Each peer with a running DTLS association has the goroutines of pion/dtls and one that waits for
 // it to end; Run waits for these too.
 //
-// Locks: Peer.rx (what comes in) may be held while Peer.tx (what goes out) is taken, never the other way
-// round; neither is held while a callback, Receiver or Feedback of somebody else is called, except that
-// Receivers and Feedback are called in order under rx, which is why they may neither block nor call back
-// into their own Peer's Close. No lock is shared between two peers on the path of a packet.
+// Locks: a peer has one for what comes in (rx), one for what goes out (tx), one for ICE and one for DTLS
+// records. rx may be held while the tx of any peer is taken, never the other way round. Receivers and
+// Feedback are called under their peer's rx, which puts their calls in order; so they may write to Locals and
+// ask Sources, but neither block nor take a lock that is held while Stats is called. OnTrack and OnState are
+// called under no lock. No lock is shared between two peers on the way of a packet, except that of the port
+// for what is sent alone (handshakes, reports); peers are found in maps that are copied when they change.
+//
+// Repeats and nonces: AES-GCM must never meet one number with two packets. A Local refuses to write a number
+// twice; repeats go out on a stream of their own, or, where the viewer has none, equal the first sending to
+// the bit.
 //
 // Deliberately not here: pion/webrtc, trickling of our own candidates, TURN, data channels, congestion
 // control, and who may see whom.
