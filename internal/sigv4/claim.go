@@ -40,6 +40,7 @@ type claim struct {
 	accessKeyID string
 	scope       scope
 	signature   string
+	token       string // of the session, "" if there is none
 	at          time.Time
 	expires     time.Duration // after at; 0 for the header form, which lives for the tolerance
 }
@@ -105,6 +106,11 @@ func (c *claim) fromHeader(authorization string) error {
 	date, err := c.headerDate()
 	if err != nil {
 		return err
+	}
+	if tokens := c.header.Values(tokenHeader); len(tokens) > 1 {
+		return invalid("The request has %d X-Amz-Security-Token headers.", len(tokens))
+	} else if len(tokens) == 1 {
+		c.token = tokens[0]
 	}
 	return c.fill(parts["Credential"], parts["SignedHeaders"], parts["Signature"], date)
 }
@@ -173,6 +179,11 @@ func (c *claim) fromQuery(params url.Values) error {
 		return incomplete("X-Amz-Expires must be from 1 to %d.", int(maxExpires.Seconds()))
 	}
 	c.expires = time.Duration(seconds) * time.Second
+	if tokens := params[tokenHeader]; len(tokens) > 1 {
+		return incomplete("AWS query-string parameters may include 'X-Amz-Security-Token' once.")
+	} else if len(tokens) == 1 {
+		c.token = tokens[0]
+	}
 	return c.fill(params.Get("X-Amz-Credential"), params.Get("X-Amz-SignedHeaders"), params.Get(signatureParam), params.Get("X-Amz-Date"))
 }
 

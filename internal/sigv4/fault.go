@@ -13,6 +13,7 @@ var (
 	MissingToken       = wire.Exception{Name: "MissingAuthenticationTokenException", Status: http.StatusForbidden, FrontEnd: true}
 	Incomplete         = wire.Exception{Name: "IncompleteSignatureException", Status: http.StatusBadRequest, FrontEnd: true}
 	UnrecognizedClient = wire.Exception{Name: "UnrecognizedClientException", Status: http.StatusForbidden, FrontEnd: true}
+	ExpiredToken       = wire.Exception{Name: "ExpiredTokenException", Status: http.StatusForbidden, FrontEnd: true}
 	InvalidSignature   = wire.Exception{Name: "InvalidSignatureException", Status: http.StatusForbidden, FrontEnd: true}
 )
 
@@ -30,6 +31,10 @@ func missing() error {
 
 func unrecognized() error {
 	return wire.Fault{Exception: UnrecognizedClient, Message: "The security token included in the request is invalid."}
+}
+
+func expiredToken() error {
+	return wire.Fault{Exception: ExpiredToken, Message: "The security token included in the request is expired"}
 }
 
 func mismatch() error {

@@ -1,20 +1,40 @@
 package sigv4
 
-// Keys knows the secrets of access keys. Secret may be called at once from many goroutines.
-type Keys interface {
-	// Secret returns the secret access key of an access key id; ok is false when there is no such key.
-	Secret(accessKeyID string) (secret string, ok bool)
+import "time"
+
+// Key is what is known of an access key.
+type Key struct {
+	Secret string
+	// Token is the session token that requests of a temporary key carry; "" for a lasting key, whose requests
+	// carry none.
+	Token string
+	// IgnoreToken takes requests with whatever token, and without.
+	IgnoreToken bool
+	// ExpiresAt is when the key ends; the zero time is never.
+	ExpiresAt time.Time
 }
 
-// OneKey is a Keys that knows a single pair.
+// String hides the key.
+func (Key) String() string { return "REDACTED" }
+
+// GoString hides the key.
+func (Key) GoString() string { return "REDACTED" }
+
+// Keys knows access keys. Key may be called at once from many goroutines.
+type Keys interface {
+	// Key returns the access key of an id; ok is false when there is no such key.
+	Key(accessKeyID string) (k Key, ok bool)
+}
+
+// OneKey is a Keys that knows a single pair. Session tokens say nothing to it.
 type OneKey struct {
 	AccessKeyID string
 	SecretKey   string
 }
 
-// Secret returns the secret of the one pair.
-func (k OneKey) Secret(accessKeyID string) (string, bool) {
-	return k.SecretKey, accessKeyID != "" && accessKeyID == k.AccessKeyID
+// Key returns the one pair's secret.
+func (k OneKey) Key(accessKeyID string) (Key, bool) {
+	return Key{Secret: k.SecretKey, IgnoreToken: true}, accessKeyID != "" && accessKeyID == k.AccessKeyID
 }
 
 // String hides the secret.

@@ -18,8 +18,9 @@ type Verifier struct {
 // Claim is a signature that is in scope and in time, of a key that exists: all that can be said before the
 // body is read. Prove says whether it is right.
 type Claim struct {
-	claim  *claim
-	secret string
+	claim *claim
+	key   Key
+	now   time.Time
 }
 
 // Read looks at everything but the body. It returns a wire.Fault that says what is wrong.
@@ -31,17 +32,21 @@ func (v *Verifier) Read(r *http.Request) (*Claim, error) {
 	if err := v.inScope(c); err != nil {
 		return nil, err
 	}
-	if err := v.inTime(c); err != nil {
+	now := time.Now()
+	if v.Now != nil {
+		now = v.Now()
+	}
+	if err := inTime(c, now); err != nil {
 		return nil, err
 	}
 	if len(r.Trailer) > 0 {
 		return nil, invalid("The request announces trailers, which no signature covers.")
 	}
-	secret, ok := v.Keys.Secret(c.accessKeyID)
+	key, ok := v.Keys.Key(c.accessKeyID)
 	if !ok {
 		return nil, unrecognized()
 	}
-	return &Claim{c, secret}, nil
+	return &Claim{c, key, now}, nil
 }
 
 // Prove returns the id of the access key that signed the request with this body, or a wire.Fault.
@@ -50,11 +55,25 @@ func (c *Claim) Prove(body []byte) (accessKeyID string, err error) {
 	if told := c.claim.value(strings.ToLower(hashHeader)); told != "" && told != bodyHash {
 		return "", mismatch()
 	}
-	want := sign(c.secret, c.claim.scope, stamp(c.claim.at), c.claim.canonical(bodyHash))
+	want := sign(c.key.Secret, c.claim.scope, stamp(c.claim.at), c.claim.canonical(bodyHash))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(c.claim.signature)) != 1 {
 		return "", mismatch()
 	}
+	if err := c.session(); err != nil {
+		return "", err
+	}
 	return c.claim.accessKeyID, nil
+}
+
+// session checks the session token, once the signature has shown that whoever asks has the secret.
+func (c *Claim) session() error {
+	if !c.key.IgnoreToken && subtle.ConstantTimeCompare([]byte(c.claim.token), []byte(c.key.Token)) != 1 {
+		return unrecognized()
+	}
+	if !c.key.ExpiresAt.IsZero() && !c.now.Before(c.key.ExpiresAt) {
+		return expiredToken()
+	}
+	return nil
 }
 
 // Verify reads and proves in one go.
@@ -79,11 +98,7 @@ func (v *Verifier) inScope(c *claim) error {
 	return nil
 }
 
-func (v *Verifier) inTime(c *claim) error {
-	now := time.Now()
-	if v.Now != nil {
-		now = v.Now()
-	}
+func inTime(c *claim, now time.Time) error {
 	window := max(c.expires, 0)
 	if window == 0 {
 		window = Tolerance

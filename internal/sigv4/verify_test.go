@@ -311,8 +311,56 @@ func TestVerify_AcceptsAListWithoutSpaces(t *testing.T) {
 	}
 }
 
+// keys knows access keys by their ids.
+type keys map[string]sigv4.Key
+
+func (k keys) Key(id string) (sigv4.Key, bool) {
+	key, ok := k[id]
+	return key, ok
+}
+
+func TestVerify_SessionTokensBelongToTheirKeys(t *testing.T) {
+	known := keys{
+		"lasting":   {Secret: "s"},
+		"temporary": {Secret: "s", Token: "t", ExpiresAt: noon.Add(time.Hour)},
+		"over":      {Secret: "s", Token: "t", ExpiresAt: noon},
+	}
+	for _, c := range []struct{ id, secret, token, want string }{
+		{"lasting", "s", "", ""},
+		{"lasting", "s", "t", "UnrecognizedClientException"},
+		{"temporary", "s", "t", ""},
+		{"temporary", "s", "", "UnrecognizedClientException"},
+		{"temporary", "s", "tt", "UnrecognizedClientException"},
+		{"temporary", "wrong", "tt", "InvalidSignatureException"},
+		{"over", "s", "t", "ExpiredTokenException"},
+		{"over", "s", "", "UnrecognizedClientException"},
+		{"over", "wrong", "t", "InvalidSignatureException"},
+	} {
+		v := &sigv4.Verifier{Keys: known, Region: "us-east-1", Service: "ivs", Now: func() time.Time { return noon }}
+		s := sigv4.Signer{Key: sigv4.OneKey{AccessKeyID: c.id, SecretKey: c.secret}, Region: "us-east-1", Service: "ivs"}
+		r := request("POST", "/ListStages", "{}")
+		if c.token != "" {
+			r.Header.Set("X-Amz-Security-Token", c.token)
+		}
+		s.Sign(r, []byte("{}"), noon)
+		if _, err := v.Verify(r, []byte("{}")); nameOf(err) != c.want {
+			t.Errorf("header form, %+v: %v", c, err)
+		}
+		target := tagPath
+		if c.token != "" {
+			target += "?X-Amz-Security-Token=" + c.token
+		}
+		r = request("GET", target, "")
+		s.Presign(r, nil, noon, time.Hour)
+		r.RequestURI = r.URL.RequestURI()
+		if _, err := v.Verify(r, nil); nameOf(err) != c.want {
+			t.Errorf("query form, %+v: %v", c, err)
+		}
+	}
+}
+
 func TestOneKey_HidesItsSecret(t *testing.T) {
-	if _, ok := (sigv4.OneKey{}).Secret(""); ok {
+	if _, ok := (sigv4.OneKey{}).Key(""); ok {
 		t.Error("no key is a key")
 	}
 	if s := pair.String() + pair.GoString(); strings.Contains(s, pair.SecretKey) {
