@@ -7,7 +7,6 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/sigv4"
 	"github.com/proscenium-live/proscenium/internal/wire"
-	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
 // MaxBody is how long a request's body may be (control-plane.md 1.15).
@@ -18,8 +17,7 @@ func New(o Options) http.Handler {
 	o = o.withDefaults()
 	return &front{
 		Options:  o,
-		table:    wire.NewTable(realtime.Table()),
-		service:  &service{stages: o.Stages, tokens: o.Tokens, participants: o.Participants, tags: o.Tags},
+		routes:   newRoutes(o.Parts),
 		verifier: &sigv4.Verifier{Keys: o.Keys, Region: o.Region, Service: "ivs", Now: o.Now},
 	}
 }
@@ -27,8 +25,7 @@ func New(o Options) http.Handler {
 // front is what stands between HTTP and the operations.
 type front struct {
 	Options
-	table    *wire.Table[realtime.Operations]
-	service  realtime.Operations
+	routes   routes
 	verifier *sigv4.Verifier
 }
 
@@ -38,7 +35,7 @@ type call struct {
 	r  *http.Request
 	id string
 
-	op    *wire.Operation[realtime.Operations] // nil until routed
+	op    *operation // nil until routed
 	label string
 	body  []byte
 	in    wire.Input
@@ -111,7 +108,7 @@ func (f *front) size(c *call) error {
 
 func (f *front) route(c *call) error {
 	path := c.r.URL.EscapedPath()
-	if c.op, c.label = f.table.Find(c.r.Method, path); c.op == nil {
+	if c.op, c.label = f.routes.find(c.r.Method, path); c.op == nil {
 		return wire.Fault{Exception: wire.UnknownOperation, Message: "There is no operation of this method and path."}
 	}
 	return nil
@@ -158,7 +155,7 @@ func (f *front) decode(c *call) error {
 func (f *front) validate(c *call) error { return c.in.Validate() }
 
 func (f *front) serve(c *call) error {
-	out, err := c.op.Serve(c.r.Context(), f.service, c.in)
+	out, err := c.op.Serve(c.r.Context(), wire.None{}, c.in)
 	if err != nil {
 		return err
 	}

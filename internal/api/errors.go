@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/wire"
+	"github.com/proscenium-live/proscenium/internal/wire/channel"
 	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
@@ -35,9 +37,40 @@ var modelled = map[string]bool{
 	realtime.ServiceQuotaExceededException.Name: true,
 }
 
+// instead are what operations of the channel contract answer with in place of the above, where they model it.
+var instead = map[live.Kind][]wire.Exception{
+	live.Throttled:   {channel.ThrottlingException},
+	live.Unavailable: {channel.ServiceUnavailable, channel.StreamUnavailable},
+}
+
+// reasons are failures that clients know by a name of their own, where the operation models it.
+var reasons = map[live.Reason]wire.Exception{
+	live.ChannelNotBroadcasting: channel.ChannelNotBroadcasting,
+}
+
+// exceptionOf says which exception an operation answers with. op is nil for a call that was not routed.
+func exceptionOf(op *operation, told *live.Error) wire.Exception {
+	exception := exceptions[told.Kind]
+	if op == nil {
+		return exception
+	}
+	if named, ok := reasons[told.Reason]; ok && op.Models(named) {
+		return named
+	}
+	for _, better := range instead[told.Kind] {
+		if op.Models(better) {
+			return better
+		}
+	}
+	if modelled[exception.Name] && !op.Models(exception) {
+		return realtime.ValidationException
+	}
+	return exception
+}
+
 // toFault says what a client gets for an error: kind and message of a live.Error, a wire.Fault as it is, and
 // of everything else the request id. op is nil for a call that was not routed.
-func (f *front) toFault(op *wire.Operation[realtime.Operations], err error, requestID string) (wire.Fault, time.Duration) {
+func (f *front) toFault(op *operation, err error, requestID string) (wire.Fault, time.Duration) {
 	var fault wire.Fault
 	if errors.As(err, &fault) {
 		return fault, 0
@@ -49,10 +82,7 @@ func (f *front) toFault(op *wire.Operation[realtime.Operations], err error, requ
 	if !errors.As(err, &told) || told.Kind == live.Internal {
 		return internalFault(requestID), 0
 	}
-	exception := exceptions[told.Kind]
-	if modelled[exception.Name] && op != nil && !op.Models(exception) {
-		exception = realtime.ValidationException
-	}
+	exception := exceptionOf(op, told)
 	message := told.Message
 	if told.Kind == live.Denied && op != nil {
 		message = f.deniedMessage(op.Name, message)
@@ -93,4 +123,14 @@ func readAll(r *http.Request) ([]byte, error) {
 	default:
 		return nil, wire.Fault{Exception: wire.Serialization, Message: "The request body could not be read to its end."}
 	}
+}
+
+// batchErrorTo tells what became of one of several in the words of an error.
+func batchErrorTo(e control.BatchError) channel.BatchError {
+	code, message := realtime.InternalServerException.Name, "An internal error occurred."
+	var told *live.Error
+	if errors.As(e.Err, &told) && told.Kind != live.Internal {
+		code, message = exceptions[told.Kind].Name, told.Message
+	}
+	return channel.BatchError{ARN: new(e.ARN.String()), Code: &code, Message: &message}
 }

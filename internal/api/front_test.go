@@ -283,8 +283,8 @@ func TestObserve_SeesEveryCall(t *testing.T) {
 func TestClientGone_IsNoFaultOfOurs(t *testing.T) {
 	status := 0
 	h := api.New(api.Options{
-		Stages: brokenStages{list: func(ctx context.Context) error { return ctx.Err() }},
-		Keys:   root, Region: region, Account: account,
+		Parts: api.Parts{Stages: brokenStages{list: func(ctx context.Context) error { return ctx.Err() }}},
+		Keys:  root, Region: region, Account: account,
 		Observe: func(_ string, s int, _ time.Duration) { status = s },
 	})
 	r := sign(httptest.NewRequest(http.MethodPost, "http://localhost/ListStages", strings.NewReader("{}")), []byte("{}"))

@@ -54,7 +54,7 @@ func (f *front) cors(c *call) error {
 	if c.r.Method != http.MethodOptions {
 		return nil
 	}
-	methods := f.table.Methods(c.r.URL.EscapedPath())
+	methods := f.routes.methods(c.r.URL.EscapedPath())
 	if methods == nil {
 		methods = []string{http.MethodPost}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proscenium-live/proscenium/internal/wire/channel"
 	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
@@ -225,52 +226,59 @@ func TestAttributes_Have1KBTogether(t *testing.T) {
 	w.post("CreateParticipantToken", body(1022)).want(t, 400, "ValidationException", "1024 bytes")
 }
 
-var served = map[string]bool{
-	"CreateStage": true, "GetStage": true, "UpdateStage": true, "ListStages": true, "DeleteStage": true,
-	"CreateParticipantToken": true, "DisconnectParticipant": true,
-	"TagResource": true, "UntagResource": true, "ListTagsForResource": true,
-}
-
 // What is not served is authenticated and checked like the rest, and then refused by name.
 func TestOperationsNotServed_AreRefusedByName(t *testing.T) {
 	w := newWorld(t)
-	const arn = "arn:aws:ivs:us-east-1:123456789012:"
-	bodies := map[string]string{
-		"ImportPublicKey":            `{"publicKeyMaterial":"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"}`,
-		"CreateStorageConfiguration": `{"s3":{"bucketName":"abc"}}`,
-		"CreateIngestConfiguration":  `{"ingestProtocol":"RTMPS"}`,
-		"StartComposition":           `{"stageArn":"` + arn + `stage/a","destinations":[{}]}`,
-	}
-	for _, o := range realtime.Table() {
-		if served[o.Name] {
-			continue
-		}
-		unsigned := w.send(w.request(o.Method, o.Path, nil))
-		unsigned.want(t, 403, "MissingAuthenticationTokenException", "")
-		w.post(o.Name, `{"nextToken":1,"name":1,"arn":1,"stageArn":1,"sourceStageArn":1}`).want(t, 400, "SerializationException", "")
-		body := bodies[o.Name]
-		if body == "" {
-			body = fmt.Sprintf(`{"stageArn":"%[1]sstage/a","sourceStageArn":"%[1]sstage/a","destinationStageArn":"%[1]sstage/b","sessionId":"st-0123456789abc","participantId":"p","arn":"%[1]s%[2]s/a"}`, arn, typeOf(o.Name))
-		}
-		a := w.post(o.Name, body)
-		a.want(t, 400, "UnsupportedOperationException", "The operation "+o.Name+" is not served yet by this server.")
+	for _, operation := range []string{"GetStreamSession", "ListStreamSessions"} {
+		w.send(w.request("POST", "/"+operation, nil)).want(t, 403, "MissingAuthenticationTokenException", "")
+		w.post(operation, `{"channelArn":1}`).want(t, 400, "SerializationException", "")
+		w.post(operation, `{}`).want(t, 400, "ValidationException", "'channelArn'")
+		a := w.post(operation, `{"channelArn":"arn:aws:ivs:us-east-1:123456789012:channel/a"}`)
+		a.want(t, 400, "UnsupportedOperationException", "The operation "+operation+" is not served yet by this server.")
 		if a.at(t, "message") != a.at(t, "exceptionMessage") {
 			t.Error(a.body)
 		}
 	}
 }
 
-// typeOf is the resource type that an operation's arn names.
-func typeOf(operation string) string {
-	for name, kind := range map[string]string{
-		"PublicKey": "public-key", "EncoderConfiguration": "encoder-configuration",
-		"StorageConfiguration": "storage-configuration", "IngestConfiguration": "ingest-configuration", "Composition": "composition",
-	} {
-		if strings.HasSuffix(operation, name) {
-			return kind
-		}
+// Every operation of both contracts is routed, and asks for a signature first.
+func TestOperations_AllAskForASignature(t *testing.T) {
+	w := newWorld(t)
+	paths := map[string]string{}
+	for _, o := range realtime.Table() {
+		paths[o.Method+" "+o.Path] = o.Name
 	}
-	return "stage"
+	for _, o := range channel.Table() {
+		paths[o.Method+" "+o.Path] = o.Name
+	}
+	if len(paths) != 39+20-3 {
+		t.Errorf("%d paths", len(paths))
+	}
+	for target := range paths {
+		method, path, _ := strings.Cut(target, " ")
+		if strings.HasSuffix(path, "/") {
+			path += url.PathEscape("arn:aws:ivs:us-east-1:123456789012:channel/a")
+		}
+		w.send(w.request(method, path, nil)).want(t, 403, "MissingAuthenticationTokenException", "")
+	}
+}
+
+// Both contracts have /tags/: the type in the ARN says which is meant, and so which types are allowed.
+func TestTags_AreRoutedByTheTypeOfTheResource(t *testing.T) {
+	w := newWorld(t)
+	for kind, c := range map[string]struct {
+		status    int
+		exception string
+	}{
+		"stage":     {404, "ResourceNotFoundException"},
+		"nonsense":  {400, "ValidationException"},
+		"stage-key": {400, "ValidationException"},
+	} {
+		path := "/tags/" + url.PathEscape("arn:aws:ivs:us-east-1:123456789012:"+kind+"/abc")
+		w.call("GET", path, "").want(t, c.status, c.exception, "")
+		w.call("POST", path, `{"tags":{"a":"b"}}`).want(t, c.status, c.exception, "")
+		w.call("DELETE", path+"?tagKeys=a", "").want(t, c.status, c.exception, "")
+	}
 }
 
 func TestUnknownPaths_AreAWSErrors(t *testing.T) {

@@ -10,19 +10,25 @@ import (
 // recordingFrom fills what the request leaves out with the defaults, nil if it leaves out all. Without a
 // storage configuration recording is off, and then the other members go back to their defaults too
 // (control-plane.md 1.13).
-func recordingFrom(in *realtime.AutoParticipantRecordingConfiguration) *live.Recording {
+//
+// What the model cannot say: an interval other than the default needs the mode INTERVAL (media-features.md 1.1).
+func recordingFrom(in *realtime.AutoParticipantRecordingConfiguration) (*live.Recording, error) {
 	if in == nil {
-		return nil
+		return nil, nil //nolint:nilnil // nothing asked for is nothing to change
 	}
 	r := live.DefaultRecording()
 	if r.Storage = value(in.StorageConfigurationARN); r.Storage == "" {
-		return &r
+		return &r, nil
 	}
-	if in.MediaTypes != nil {
+	if len(in.MediaTypes) > 0 {
 		r.MediaTypes = texts[string](in.MediaTypes)
 	}
 	if t := in.ThumbnailConfiguration; t != nil {
 		thumbnailsFrom(t, &r)
+	}
+	if r.ThumbnailMode != string(realtime.ThumbnailRecordingModeInterval) && r.ThumbnailEvery != live.DefaultRecording().ThumbnailEvery {
+		return nil, live.Errorf(live.Invalid,
+			"thumbnailConfiguration.targetIntervalSeconds can only be set when thumbnailConfiguration.recordingMode is INTERVAL")
 	}
 	if s := in.RecordingReconnectWindowSeconds; s != nil {
 		r.ReconnectWindow = seconds(*s)
@@ -33,7 +39,7 @@ func recordingFrom(in *realtime.AutoParticipantRecordingConfiguration) *live.Rec
 	if in.RecordParticipantReplicas != nil {
 		r.RecordReplicas = *in.RecordParticipantReplicas
 	}
-	return &r
+	return &r, nil
 }
 
 func thumbnailsFrom(in *realtime.ParticipantThumbnailConfiguration, r *live.Recording) {
@@ -43,7 +49,7 @@ func thumbnailsFrom(in *realtime.ParticipantThumbnailConfiguration, r *live.Reco
 	if in.TargetIntervalSeconds != nil {
 		r.ThumbnailEvery = seconds(*in.TargetIntervalSeconds)
 	}
-	if in.Storage != nil {
+	if len(in.Storage) > 0 {
 		r.ThumbnailStore = texts[string](in.Storage)
 	}
 }

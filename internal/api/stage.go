@@ -10,15 +10,15 @@ import (
 
 // CreateStage makes a stage, and tokens for it in the order of the request.
 func (s *service) CreateStage(ctx context.Context, in *realtime.CreateStageInput) (*realtime.CreateStageOutput, error) {
-	r := control.CreateStage{
-		Name:      value(in.Name),
-		Tags:      live.Tags(in.Tags),
-		Recording: recordingFrom(in.AutoParticipantRecordingConfiguration),
+	recording, err := recordingFrom(in.AutoParticipantRecordingConfiguration)
+	if err != nil {
+		return nil, err
 	}
+	r := control.CreateStage{Name: value(in.Name), Tags: live.Tags(in.Tags), Recording: recording}
 	for _, t := range in.ParticipantTokenConfigurations {
 		r.Tokens = append(r.Tokens, tokenRequest(t))
 	}
-	stage, tokens, err := s.stages.Create(ctx, r)
+	stage, tokens, err := s.Stages.Create(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *service) GetStage(ctx context.Context, in *realtime.GetStageInput) (*re
 	if err != nil {
 		return nil, err
 	}
-	stage, err := s.stages.Get(ctx, arn)
+	stage, err := s.Stages.Get(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ func (s *service) UpdateStage(ctx context.Context, in *realtime.UpdateStageInput
 	if err != nil {
 		return nil, err
 	}
-	stage, err := s.stages.Update(ctx, control.UpdateStage{
-		ARN:       arn,
-		Name:      in.Name,
-		Recording: recordingFrom(in.AutoParticipantRecordingConfiguration),
-	})
+	recording, err := recordingFrom(in.AutoParticipantRecordingConfiguration)
+	if err != nil {
+		return nil, err
+	}
+	stage, err := s.Stages.Update(ctx, control.UpdateStage{ARN: arn, Name: in.Name, Recording: recording})
 	if err != nil {
 		return nil, err
 	}
@@ -65,25 +65,26 @@ func (s *service) DeleteStage(ctx context.Context, in *realtime.DeleteStageInput
 	if err != nil {
 		return nil, err
 	}
-	return &realtime.DeleteStageOutput{}, s.stages.Delete(ctx, arn)
+	return &realtime.DeleteStageOutput{}, s.Stages.Delete(ctx, arn)
 }
 
 // ListStages tells of the account's stages, page by page.
 func (s *service) ListStages(ctx context.Context, in *realtime.ListStagesInput) (*realtime.ListStagesOutput, error) {
-	stages, next, err := s.stages.List(ctx, control.Page{Token: value(in.NextToken), Max: int(value(in.MaxResults))})
+	stages, next, err := s.Stages.List(ctx, page(in.NextToken, in.MaxResults))
 	if err != nil {
 		return nil, err
 	}
-	out := &realtime.ListStagesOutput{NextToken: given(next)}
-	for _, stage := range stages {
-		out.Stages = append(out.Stages, realtime.StageSummary{
-			ARN:             new(stage.ARN.String()),
-			Name:            new(stage.Name),
-			ActiveSessionID: given(string(stage.ActiveSession)),
-			Tags:            stage.Tags,
-		})
-	}
-	return out, nil
+	return &realtime.ListStagesOutput{
+		Stages: each(stages, func(v live.Stage) realtime.StageSummary {
+			return realtime.StageSummary{
+				ARN:             new(v.ARN.String()),
+				Name:            &v.Name,
+				ActiveSessionID: given(string(v.ActiveSession)),
+				Tags:            v.Tags,
+			}
+		}),
+		NextToken: given(next),
+	}, nil
 }
 
 func stageTo(stage live.Stage) *realtime.Stage {

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/proscenium-live/proscenium/internal/wire/channel"
 	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
@@ -16,6 +17,9 @@ type Rates map[string]float64
 func DefaultRates() Rates {
 	rates := Rates{}
 	for _, o := range realtime.Table() {
+		rates[o.Name] = o.Rate
+	}
+	for _, o := range channel.Table() {
 		rates[o.Name] = o.Rate
 	}
 	return rates

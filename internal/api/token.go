@@ -17,7 +17,7 @@ func (s *service) CreateParticipantToken(
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.tokens.Create(ctx, arn, tokenRequest(realtime.ParticipantTokenConfiguration{
+	token, err := s.Tokens.Create(ctx, arn, tokenRequest(realtime.ParticipantTokenConfiguration{
 		Duration:     in.Duration,
 		UserID:       in.UserID,
 		Attributes:   in.Attributes,
@@ -46,17 +46,22 @@ func tokenTo(t live.IssuedToken) *realtime.ParticipantToken {
 		Token:          new(realtime.ParticipantTokenString(t.Token)),
 		UserID:         given(t.Claims.UserID),
 		Duration:       new(int32(t.Duration / time.Minute)),
-		Capabilities:   []realtime.ParticipantTokenCapability{},
+		Capabilities:   capabilitiesTo(t.Claims.Capabilities),
 		ExpirationTime: new(t.Claims.ExpiresAt),
 	}
 	if len(t.Claims.Attributes) > 0 {
 		out.Attributes = t.Claims.Attributes
 	}
-	if t.Claims.Capabilities.Publish {
-		out.Capabilities = append(out.Capabilities, realtime.ParticipantTokenCapabilityPublish)
+	return out
+}
+
+func capabilitiesTo(c live.Capabilities) []realtime.ParticipantTokenCapability {
+	out := []realtime.ParticipantTokenCapability{}
+	if c.Publish {
+		out = append(out, realtime.ParticipantTokenCapabilityPublish)
 	}
-	if t.Claims.Capabilities.Subscribe {
-		out.Capabilities = append(out.Capabilities, realtime.ParticipantTokenCapabilitySubscribe)
+	if c.Subscribe {
+		out = append(out, realtime.ParticipantTokenCapabilitySubscribe)
 	}
 	return out
 }

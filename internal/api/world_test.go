@@ -74,8 +74,8 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	}
 	log := &lockedBuffer{}
 	o := api.Options{
-		Stages: svc.Stages, Tokens: svc.Tokens, Participants: svc.Participants, Tags: svc.Tags,
-		Keys: root, Region: region, Account: account,
+		Parts: api.PartsOf(svc),
+		Keys:  root, Region: region, Account: account,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {

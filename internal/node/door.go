@@ -13,7 +13,6 @@ import (
 	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/api"
 	"github.com/proscenium-live/proscenium/internal/console"
-	"github.com/proscenium-live/proscenium/internal/wire/realtime"
 )
 
 // How patient the HTTP server is, and how much of a header it reads. A state socket is out of their reach:
@@ -73,26 +72,19 @@ func (n *Node) openAPI() (http.Handler, error) {
 		return nil, err
 	}
 	return api.New(api.Options{
-		Stages:       n.control.Stages,
-		Tokens:       n.control.Tokens,
-		Participants: n.control.Participants,
-		Tags:         n.control.Tags,
-		Keys:         n.keys.keys(),
-		Region:       n.config.Region,
-		Account:      n.config.AccountID,
-		Limiter:      limiter,
-		Observe:      n.metrics.ObserveCall,
-		Log:          n.log,
+		Parts:   api.PartsOf(n.control),
+		Keys:    n.keys.keys(),
+		Region:  n.config.Region,
+		Account: n.config.AccountID,
+		Limiter: limiter,
+		Observe: n.metrics.ObserveCall,
+		Log:     n.log,
 	}), nil
 }
 
 // limiter returns nil if the quotas limit no call.
 func (n *Node) limiter() (api.Limiter, error) {
-	aws := map[string]float64{}
-	for _, o := range realtime.Table() {
-		aws[o.Name] = o.Rate
-	}
-	all, err := n.config.Quotas.RatesFrom(aws)
+	all, err := n.config.Quotas.RatesFrom(api.DefaultRates())
 	if err != nil {
 		return nil, err
 	}

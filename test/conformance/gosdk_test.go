@@ -154,10 +154,6 @@ func TestGoSDK_SeesTheModelledErrors(t *testing.T) {
 	if !errors.As(err, &denied) {
 		t.Errorf("%v", err)
 	}
-	wantCode(t, "UnsupportedOperationException", func() error {
-		_, err := c.ListPublicKeys(ctx, &ivsrealtime.ListPublicKeysInput{})
-		return err
-	})
 }
 
 func TestGoSDK_SeesTheFrontEndsErrors(t *testing.T) {

@@ -55,7 +55,7 @@ var exchanges = []exchange{
 	{name: "stage/delete_missing", path: "/DeleteStage", body: `{"arn":"STAGE"}`},
 	{name: "stage/list", path: "/ListStages", body: `{}`},
 	{name: "front/throttled", path: "/ListStages", body: `{}`},
-	{name: "front/not_served", path: "/ListCompositions", body: `{}`},
+	{name: "front/not_served", path: "/GetStreamSession", body: `{"channelArn":"arn:aws:ivs:us-east-1:000000000000:channel/abc"}`},
 	{name: "front/unknown", path: "/Unknown", body: `{}`},
 	{name: "front/not_json", path: "/CreateStage", body: `{`},
 	{name: "front/wrong_type", path: "/CreateStage", body: `{"tags":{"k":1}}`},

@@ -41,8 +41,8 @@ func newServer(t *testing.T, change ...func(*api.Options)) string {
 		t.Fatal(err)
 	}
 	o := api.Options{
-		Stages: svc.Stages, Tokens: svc.Tokens, Participants: svc.Participants, Tags: svc.Tags,
-		Keys: sigv4.OneKey{AccessKeyID: key, SecretKey: secret}, Region: region, Account: account,
+		Parts: api.PartsOf(svc),
+		Keys:  sigv4.OneKey{AccessKeyID: key, SecretKey: secret}, Region: region, Account: account,
 	}
 	for _, f := range change {
 		f(&o)

@@ -116,7 +116,6 @@ for (const [name, make] of [['aws-sdk v2', withV2], ['@aws-sdk v3', withV3]]) {
     await rejects(sdk, sdk.call('CreateStage', { name: 'not valid' }), 'ValidationException', 400);
     await rejects(sdk, sdk.call('GetStage', { arn: 'arn:aws:ivs:us-east-1:999999999999:stage/abc' }), 'AccessDeniedException', 403);
     await rejects(sdk, sdk.call('ListStages', { nextToken: 'AAAA' }), 'ValidationException', 400);
-    await rejects(sdk, sdk.call('ListCompositions'), 'UnsupportedOperationException', 400);
     await rejects(sdk, make({ ...root, secretAccessKey: 'wrong' }).call('ListStages'), 'InvalidSignatureException', 403);
     await rejects(sdk, make({ ...root, accessKeyId: 'nobody' }).call('ListStages'), 'UnrecognizedClientException', 403);
     await rejects(sdk, make(root, { region: 'eu-west-1' }).call('ListStages'), 'InvalidSignatureException', 403);

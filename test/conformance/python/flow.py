@@ -70,7 +70,6 @@ gone = refused("ResourceNotFoundException", 404, c.get_stage, arn=arn)
 assert isinstance(gone, c.exceptions.ResourceNotFoundException), gone
 refused("ValidationException", 400, c.create_stage, name="not valid")
 refused("AccessDeniedException", 403, c.get_stage, arn="arn:aws:ivs:us-east-1:999999999999:stage/abc")
-refused("UnsupportedOperationException", 400, c.list_public_keys)
 refused("InvalidSignatureException", 403, client(secret="wrong").list_stages)
 refused("UnrecognizedClientException", 403, client(key="nobody").list_stages)
 refused("InvalidSignatureException", 403, client(region="eu-west-1").list_stages)
