@@ -50,8 +50,8 @@ type Report struct {
 	OwnCPU         float64 `json:"load_cpu_cores"`
 	ServerCPU      float64 `json:"server_cpu_cores"`
 	PerMillion     float64 `json:"server_cpu_seconds_per_million"`
-	Floors         []Floor `json:"floors,omitempty"` // before and after
-	FloorMean      float64 `json:"floor_cpu_seconds_per_million"`
+	Floors         []Floor `json:"floors,omitempty"` // before and after: the lower one counts
+	Floor          float64 `json:"floor_cpu_seconds_per_million"`
 	Ratio          float64 `json:"ratio_to_floor"`
 	ServerRSS      int64   `json:"server_rss_bytes"`
 	BytesPerViewer int64   `json:"server_bytes_per_viewer"`
@@ -113,12 +113,15 @@ func (r *Report) fill(o Options, before, after snapshot) {
 	r.PerMillion = ratio(after.serverCPU-before.serverCPU, float64(r.Packets)) * 1e6
 }
 
-// finish computes what needs the floors.
+// finish computes what needs the floors. The lower one counts: a disturbed machine raises a floor, which would
+// flatter the server.
 func (r *Report) finish() {
-	for _, f := range r.Floors {
-		r.FloorMean += f.PerMillion / float64(len(r.Floors))
+	for i, f := range r.Floors {
+		if i == 0 || f.PerMillion < r.Floor {
+			r.Floor = f.PerMillion
+		}
 	}
-	r.Ratio = ratio(r.PerMillion, r.FloorMean)
+	r.Ratio = ratio(r.PerMillion, r.Floor)
 }
 
 func ratio(a, b float64) float64 {
@@ -172,7 +175,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			f.Size, f.DeliveredShare*100)
 	}
 	if r.Ratio > 0 {
-		row("ratio", "%.2f × the floor", r.Ratio)
+		row("ratio", "%.2f × the (lower) floor", r.Ratio)
 	}
 	return t.Flush()
 }
