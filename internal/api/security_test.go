@@ -167,7 +167,7 @@ func TestSecurityRow5_ForeignARNsSayNothingOfWhatExists(t *testing.T) {
 		{arn("eu-west-1", account, "stage", id), 404, "ResourceNotFoundException"},
 		{arn("eu-west-1", account, "stage", "nothing"), 404, "ResourceNotFoundException"},
 		{arn(region, account, "stage", "nothing"), 404, "ResourceNotFoundException"},
-		{arn(region, account, "channel", id), 400, "ValidationException"},
+		{arn(region, account, "playback-key", id), 400, "ValidationException"},
 		{arn(region, account, "stage", "../"+id), 400, "ValidationException"},
 		{arn(region, account, "stage", id+"\x00"), 400, "ValidationException"},
 		{arn(region, account, "stage", strings.Repeat("a", 10_000)), 400, "ValidationException"},

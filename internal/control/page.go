@@ -12,12 +12,8 @@ import (
 	"github.com/proscenium-live/proscenium/internal/store"
 )
 
-// Limits of every list of the real-time API (control-plane.md 1.7).
-const (
-	defaultPage  = 50
-	maxPage      = 100
-	maxPageToken = 1024
-)
+// maxPageToken is the length of a token in characters (control-plane.md 1.7).
+const maxPageToken = 1024
 
 // pages writes and reads the tokens that continue lists. A token is a place in a list, encrypted with a key of
 // the server's and bound to the list, so that callers cannot read it, make one, or use it elsewhere.
@@ -68,12 +64,15 @@ func (p *pages) place(list, token string) (store.Cursor, error) {
 }
 
 // size returns how many items the page is to have.
-func (p Page) size() (int, error) {
+func (p Page) size() (int, error) { return p.sized(ofFifty) }
+
+// sized is size for a list of other sizes than most.
+func (p Page) sized(s sizes) (int, error) {
 	switch {
 	case p.Max == 0:
-		return defaultPage, nil
-	case p.Max < 0 || p.Max > maxPage:
-		return 0, live.Errorf(live.Invalid, "maxResults is %d, allowed are 1 to %d", p.Max, maxPage)
+		return s.usual, nil
+	case p.Max < 0 || p.Max > s.most:
+		return 0, live.Errorf(live.Invalid, "maxResults is %d, allowed are 1 to %d", p.Max, s.most)
 	}
 	return p.Max, nil
 }

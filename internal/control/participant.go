@@ -32,13 +32,27 @@ func (p *Participants) Disconnect(
 	if err := checkText("reason", reason, maxReason); err != nil {
 		return err
 	}
-	err := p.store.Write(ctx, func(tx *store.Tx) error { return p.bar(ctx, tx, stage, id) })
+	var shown []live.Replication
+	err := p.store.Write(ctx, func(tx *store.Tx) (err error) {
+		if err := p.bar(ctx, tx, stage, id); err != nil {
+			return err
+		}
+		// An encoder would come back by itself.
+		if err := p.detachIngests(ctx, tx, stage, id); err != nil {
+			return err
+		}
+		shown, err = p.endReplicationsOf(ctx, tx, stage, id)
+		return err
+	})
 	if err != nil {
 		return noStage(err, stage)
 	}
 	topic := live.StageID(stage.ID)
 	p.orders.give(ctx, bus.DisconnectParticipant(topic),
 		live.DisconnectParticipant{Stage: topic, Participant: id, Message: reason})
+	for _, r := range shown {
+		p.unshow(ctx, r)
+	}
 	return nil
 }
 

@@ -1,12 +1,13 @@
-// Package control decides: every rule of the control plane. It owns the records of stages, tokens, bars and
-// sessions, writes them through store, tells the hosts of stages over the bus what has been decided, and
-// answers what the hosts ask.
+// Package control decides: every rule of the control plane. It owns the records of all resources and of what
+// happened on stages, writes them through store, tells the hosts of stages over the bus what has been decided,
+// and answers what the hosts ask.
 //
 // Open subscribes to the control subjects of bus/subjects.go, so that hosts are served from then on. Run owns
-// the one goroutine of the package: it tells hosts again what they did not hear, and forgets expired bars.
+// the one goroutine of the package: it writes what hosts report, tells hosts again what they did not hear, and
+// forgets what has expired.
 //
-// AWS shapes and exceptions are deliberately not here (api has them), nor is anything that carries media. The
-// history of participants is not kept yet: of a host's facts only the last few are remembered, in memory.
+// AWS shapes and exceptions are deliberately not here (api has them), nor is anything that carries media: what
+// composes, replicates and broadcasts stands behind the interfaces of compositor.go.
 package control
 
 import (
@@ -35,6 +36,12 @@ type Options struct {
 	Endpoints live.Endpoints
 	// Quotas are what one account may have; the zero value is OpenQuotas.
 	Quotas Quotas
+	// Buckets says where recordings can go; nil has no bucket.
+	Buckets Buckets
+	// Compositor, Replicator and Broadcasts do what needs media; each nil refuses it, and says so.
+	Compositor Compositor
+	Replicator Replicator
+	Broadcasts Broadcasts
 	// Log gets what went wrong and was coped with; nil discards.
 	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
@@ -75,11 +82,17 @@ type core struct {
 	log       *slog.Logger
 	now       func() time.Time
 
+	buckets    Buckets
+	compositor Compositor
+	replicator Replicator
+	broadcasts Broadcasts
+
 	minter   *token.Minter
 	verifier *token.Verifier
 	pages    *pages
 	orders   *orders
 	facts    facts
+	history  *history
 }
 
 // Open loads or makes the server's keys, ends the sessions that this node left open, and begins to answer the
@@ -92,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if err := c.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.endLeftSessions(ctx); err != nil {
+	if err := errors.Join(c.endLeftSessions(ctx), c.failLeftCompositions(ctx)); err != nil {
 		return nil, err
 	}
 	s := &Service{
@@ -123,7 +136,19 @@ func newCore(o Options) (*core, error) {
 		c.now = time.Now
 	}
 	c.orders = newOrders(c.bus, c.log)
+	c.history = newHistory(c.store, c.log, c.now)
+	c.buckets, c.compositor = or[Buckets](o.Buckets, noBuckets{}), or[Compositor](o.Compositor, noCompositor{})
+	c.replicator = or[Replicator](o.Replicator, noReplicator{})
+	c.broadcasts = or[Broadcasts](o.Broadcasts, noBroadcasts{})
 	return c, nil
+}
+
+// or returns what is given, or else what stands for it.
+func or[T any](given, otherwise T) T {
+	if any(given) == nil {
+		return otherwise
+	}
+	return given
 }
 
 // subscribe begins to answer the hosts.
@@ -133,6 +158,7 @@ func (s *Service) subscribe() error {
 		bus.OpenSession:   bus.Serve(c.openSession),
 		bus.SessionClosed: bus.Serve(c.closeSession),
 		bus.Fact:          bus.Serve(c.noteFact),
+		bus.AskKey:        bus.Serve(c.answerKey),
 	} {
 		sub, err := c.bus.Subscribe(subject, bus.ControlGroup, serve)
 		if err != nil {
@@ -150,11 +176,11 @@ func (s *Service) Verifier() *token.Verifier { return s.core.verifier }
 // forgotten when the server ends.
 func (s *Service) LastFacts() []live.Fact { return s.core.facts.last() }
 
-// pruneEvery is how often expired bars are forgotten. They do no harm, only take room.
+// pruneEvery is how often what has expired is forgotten. It does no harm, only takes room.
 const pruneEvery = time.Hour
 
-// Run repeats orders that a host has not acknowledged and forgets expired bars, until ctx ends. Then it
-// closes the service and returns nil.
+// Run writes what hosts report, repeats orders that a host has not acknowledged and forgets what has expired,
+// until ctx ends. Then it closes the service and returns nil.
 func (s *Service) Run(ctx context.Context) error {
 	prune := time.NewTicker(pruneEvery)
 	defer prune.Stop()
@@ -166,27 +192,43 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.Close()
 		case <-prune.C:
 			s.core.prune(ctx)
+		case <-s.core.history.wake:
+			s.core.history.flush(ctx)
 		case <-repeat.C:
 			s.core.orders.repeat(ctx)
+			s.core.history.flush(ctx) // what could not be written before
 		}
 	}
 }
 
-// Close stops answering the hosts. Answers under way are waited for.
+// closeTimeout is how long Close may take to write what hosts have reported.
+const closeTimeout = 5 * time.Second
+
+// Close stops answering the hosts and writes what they have reported. Answers under way are waited for.
 func (s *Service) Close() error {
 	var errs []error
 	for _, sub := range s.subs {
 		errs = append(errs, sub.Close())
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	s.core.history.flush(ctx)
 	return errors.Join(errs...)
 }
 
 func (c *core) prune(ctx context.Context) {
+	now := c.now()
 	err := c.store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.PruneBarred(ctx, c.now())
+		_, bars := tx.PruneBarred(ctx, now)
+		// A composition is kept after it is shown no more, for as long as its token stands for it.
+		_, records := tx.PruneRecords(ctx, now.Add(-idempotentFor))
+		if err := firstOf(bars, records); err != nil {
+			return err
+		}
+		_, err := tx.PruneIdempotent(ctx, now.Add(-idempotentFor))
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		c.log.Warn("expired bars not forgotten", "error", err)
+		c.log.Warn("what has expired is not forgotten", "error", err)
 	}
 }

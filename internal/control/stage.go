@@ -1,8 +1,10 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"reflect"
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/bus"
@@ -48,7 +50,7 @@ func (s *Stages) newStage(r CreateStage) (live.Stage, error) {
 	if err := s.checkTagCount(len(r.Tags)); err != nil {
 		return live.Stage{}, err
 	}
-	recording, err := s.recording(r.Recording, live.Invalid)
+	recording, err := s.recording(r.Recording)
 	if err != nil {
 		return live.Stage{}, err
 	}
@@ -81,15 +83,19 @@ func (s *Stages) insert(ctx context.Context, stage live.Stage) error {
 				return exhaustedSetting("stages", limit, "quotas.stages")
 			}
 		}
+		if err := s.records(ctx, tx, stage.Recording, live.Invalid); err != nil {
+			return err
+		}
 		return tx.InsertStage(ctx, stage)
 	})
 }
 
 // recording returns the settings to keep. Without a storage configuration they are the defaults
-// (control-plane.md 1.13). One that does not exist is a failure of the kind missing.
-func (s *Stages) recording(r *live.Recording, missing live.Kind) (live.Recording, error) {
+// (control-plane.md 1.13).
+func (s *Stages) recording(r *live.Recording) (live.Recording, error) {
+	usual := live.DefaultRecording()
 	if r == nil || r.Storage == "" {
-		return live.DefaultRecording(), nil
+		return usual, nil
 	}
 	arn, err := live.ParseARN(r.Storage)
 	if err != nil {
@@ -98,8 +104,54 @@ func (s *Stages) recording(r *live.Recording, missing live.Kind) (live.Recording
 	if err := s.home.Check(arn, live.TypeStorageConfiguration); err != nil {
 		return live.Recording{}, err
 	}
-	// Storage configurations cannot be made yet, so none exists.
-	return live.Recording{}, live.Errorf(missing, "there is no storage configuration %s", arn)
+	full := *r
+	if len(full.MediaTypes) == 0 {
+		full.MediaTypes = usual.MediaTypes
+	}
+	if len(full.ThumbnailStore) == 0 {
+		full.ThumbnailStore = usual.ThumbnailStore
+	}
+	full.ThumbnailMode = cmp.Or(full.ThumbnailMode, usual.ThumbnailMode)
+	full.ThumbnailEvery = cmp.Or(full.ThumbnailEvery, usual.ThumbnailEvery)
+	full.SegmentTarget = cmp.Or(full.SegmentTarget, usual.SegmentTarget)
+	if full.ThumbnailMode != "INTERVAL" && full.ThumbnailEvery != usual.ThumbnailEvery {
+		return live.Recording{}, live.Errorf(live.Invalid,
+			"thumbnailConfiguration.targetIntervalSeconds needs the recordingMode INTERVAL, it is %s", full.ThumbnailMode)
+	}
+	return full, nil
+}
+
+// records keeps the storage configuration that a stage is to record to from being deleted until the transaction
+// ends. One that does not exist is a failure of the kind absent.
+func (s *Stages) records(ctx context.Context, tx *store.Tx, r live.Recording, absent live.Kind) error {
+	if r.Storage == "" {
+		return nil
+	}
+	arn, err := live.ParseARN(r.Storage)
+	if err != nil {
+		return err
+	}
+	return as(absent, missing(tx.LockRecord(ctx, arn), arn))
+}
+
+// notRecording returns Conflict while someone on the stage is recorded.
+func (s *Stages) notRecording(ctx context.Context, tx *store.Tx, stage live.Stage) error {
+	if stage.ActiveSession == "" {
+		return nil
+	}
+	for _, state := range []live.RecordingState{"STARTING", "ACTIVE", "STOPPING"} {
+		recorded, err := tx.ListParticipants(ctx, store.Participants{
+			Stage: stage.ID, Session: stage.ActiveSession, Recording: state,
+		}, store.Cursor{}, 1)
+		if err != nil {
+			return err
+		}
+		if len(recorded) > 0 {
+			return live.Errorf(live.Conflict,
+				"autoParticipantRecordingConfiguration cannot change while participant %s is recorded", recorded[0].ID)
+		}
+	}
+	return nil
 }
 
 // Get returns a stage, or NotFound.
@@ -126,6 +178,13 @@ func (s *Stages) Update(ctx context.Context, r UpdateStage) (live.Stage, error) 
 			return live.Stage{}, err
 		}
 	}
+	var recording live.Recording
+	if r.Recording != nil {
+		var err error
+		if recording, err = s.recording(r.Recording); err != nil {
+			return live.Stage{}, err
+		}
+	}
 	var stage live.Stage
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
 		if stage, err = tx.LockStage(ctx, r.ARN); err != nil {
@@ -134,10 +193,11 @@ func (s *Stages) Update(ctx context.Context, r UpdateStage) (live.Stage, error) 
 		if r.Name != nil {
 			stage.Name = *r.Name
 		}
-		if r.Recording != nil {
-			if stage.Recording, err = s.recording(r.Recording, live.NotFound); err != nil {
+		if r.Recording != nil && !reflect.DeepEqual(recording, stage.Recording) {
+			if err := firstOf(s.notRecording(ctx, tx, stage), s.records(ctx, tx, recording, live.NotFound)); err != nil {
 				return err
 			}
+			stage.Recording = recording
 		}
 		return tx.UpdateStage(ctx, stage)
 	})
@@ -145,20 +205,31 @@ func (s *Stages) Update(ctx context.Context, r UpdateStage) (live.Stage, error) 
 	return stage, noStage(err, r.ARN)
 }
 
-// Delete removes a stage and ends its session; participants have left, or are leaving, when it returns. It
-// returns NotFound if there is no such stage.
+// Delete removes a stage and ends its session; participants have left, or are leaving, when it returns, and what
+// is composed of it or shown from or on it ends. Ingest configurations lose it. It returns NotFound if there is no
+// such stage.
 func (s *Stages) Delete(ctx context.Context, arn live.ARN) error {
 	if err := s.stageARN(arn); err != nil {
 		return err
 	}
-	id := live.StageID(arn.ID)
-	err := s.store.Write(ctx, func(tx *store.Tx) error {
+	var composed []live.Composition
+	var shown []live.Replication
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
 		stage, err := tx.LockStage(ctx, arn)
 		if err != nil {
 			return err
 		}
+		if composed, err = s.stopCompositionsOf(ctx, tx, arn); err != nil {
+			return err
+		}
+		if shown, err = s.endReplicationsOf(ctx, tx, arn, ""); err != nil {
+			return err
+		}
+		if err := s.detachIngests(ctx, tx, arn, ""); err != nil {
+			return err
+		}
 		if stage.ActiveSession != "" {
-			if err := tx.EndSession(ctx, id, stage.ActiveSession, s.now()); err != nil {
+			if err := tx.EndSession(ctx, stage.ID, stage.ActiveSession, s.now()); err != nil {
 				return err
 			}
 		}
@@ -167,7 +238,14 @@ func (s *Stages) Delete(ctx context.Context, arn live.ARN) error {
 	if err != nil {
 		return noStage(err, arn)
 	}
+	id := live.StageID(arn.ID)
 	s.orders.give(ctx, bus.CloseStage(id), live.CloseStage{Stage: id})
+	for _, it := range composed {
+		s.halt(ctx, it, live.CompositionFailed, "Stage has been deleted")
+	}
+	for _, r := range shown {
+		s.unshow(ctx, r)
+	}
 	return nil
 }
 

@@ -8,21 +8,28 @@ import (
 	"github.com/proscenium-live/proscenium/internal/store"
 )
 
-// Tags are labels of resources. Stages are the only resources so far.
+// Tags are labels of resources: of stages and of everything else that has an ARN.
 type Tags struct{ *core }
 
 // List returns the tags of a resource, an empty map if it has none, or NotFound.
-func (t *Tags) List(ctx context.Context, arn live.ARN) (live.Tags, error) {
+func (t *Tags) List(ctx context.Context, arn live.ARN) (tags live.Tags, err error) {
 	if err := t.check(arn); err != nil {
 		return nil, err
 	}
-	var tags live.Tags
-	err := t.store.Read(ctx, func(tx *store.Tx) error {
-		stage, err := tx.Stage(ctx, arn)
-		tags = stage.Tags
+	err = t.store.Read(ctx, func(tx *store.Tx) error {
+		tags, err = t.tagsOf(ctx, tx, arn)
 		return err
 	})
-	return tags, noStage(err, arn)
+	return tags, missing(err, arn)
+}
+
+// tagsOf returns the tags of a resource that is still shown, or ErrNotFound.
+func (t *Tags) tagsOf(ctx context.Context, tx *store.Tx, arn live.ARN) (live.Tags, error) {
+	if arn.Type != live.TypeStage {
+		return tx.RecordTags(ctx, arn, t.now())
+	}
+	stage, err := tx.Stage(ctx, arn)
+	return stage.Tags, err
 }
 
 // Tag adds tags, or overwrites those of the same keys. It returns Invalid if the resource would have too many;
@@ -57,29 +64,39 @@ func (t *Tags) change(ctx context.Context, arn live.ARN, change func(live.Tags) 
 		return err
 	}
 	err := t.store.Write(ctx, func(tx *store.Tx) error {
-		stage, err := tx.LockStage(ctx, arn)
+		if arn.Type == live.TypeStage {
+			return changeStageTags(ctx, tx, arn, change)
+		}
+		if err := tx.LockRecord(ctx, arn); err != nil {
+			return err
+		}
+		tags, err := t.tagsOf(ctx, tx, arn)
 		if err != nil {
 			return err
 		}
-		if err := change(stage.Tags); err != nil {
+		if err := change(tags); err != nil {
 			return err
 		}
-		return tx.UpdateStage(ctx, stage)
+		return tx.SetRecordTags(ctx, arn, tags)
 	})
-	return noStage(err, arn)
+	return missing(err, arn)
+}
+
+func changeStageTags(ctx context.Context, tx *store.Tx, arn live.ARN, change func(live.Tags) error) error {
+	stage, err := tx.LockStage(ctx, arn)
+	if err != nil {
+		return err
+	}
+	if err := change(stage.Tags); err != nil {
+		return err
+	}
+	return tx.UpdateStage(ctx, stage)
 }
 
 // check tells whether arn may name something that has tags.
 func (t *Tags) check(arn live.ARN) error {
-	err := t.home.Check(arn, live.TypeStage, live.TypePublicKey, live.TypeComposition, live.TypeEncoderConfiguration,
-		live.TypeStorageConfiguration, live.TypeIngestConfiguration)
-	if err != nil {
-		return err
-	}
-	if arn.Type != live.TypeStage {
-		return live.Errorf(live.NotFound, "there is no %s %s", arn.Type, arn)
-	}
-	return nil
+	return t.home.Check(arn, live.TypeStage, live.TypePublicKey, live.TypeComposition, live.TypeEncoderConfiguration,
+		live.TypeStorageConfiguration, live.TypeIngestConfiguration, live.TypeChannel, live.TypeStreamKey)
 }
 
 func (c *core) checkTagCount(n int) error {
