@@ -52,12 +52,12 @@ type incoming struct {
 
 // budget is what is left to a peer in the second.
 type budget struct {
-	second                 int64
+	second                 int64 // counted from 1: 0 is none yet
 	rtcp, nacks, keyFrames int
 }
 
 func (b *budget) renew(now media.Time) {
-	if s := second(now); s != b.second {
+	if s := 1 + second(now); s != b.second {
 		*b = budget{second: s, rtcp: rtcpPerSecond, nacks: nacksPerSecond, keyFrames: keyFrameWishesPerSecond}
 	}
 }

@@ -482,3 +482,12 @@ func TestTransport_AcceptsTheOlderProfile(t *testing.T) {
 	}
 	eventually(t, "packets have come", func() bool { return r.count(&r.packets) == 10 })
 }
+
+// The process's first second is one like any other.
+func TestBudget_IsThereFromTheFirstMoment(t *testing.T) {
+	var b budget
+	b.renew(0)
+	if b.rtcp != rtcpPerSecond || b.nacks != nacksPerSecond || b.keyFrames != keyFrameWishesPerSecond {
+		t.Errorf("%+v at the start", b)
+	}
+}
