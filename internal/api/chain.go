@@ -9,24 +9,33 @@ import (
 	"github.com/proscenium-live/proscenium/internal/wire"
 )
 
-// MaxBody is how long a request's body may be (control-plane.md 1.15).
+// MaxBody is how long a request's body may be unless Options say otherwise (control-plane.md 1.15).
 const MaxBody = 1 << 20
 
 // New returns the handler of the whole API. Whatever path it does not know it answers with an AWS error.
 func New(o Options) http.Handler {
 	o = o.withDefaults()
+	authorizer, _ := o.Keys.(Authorizer)
 	return &front{
-		Options:  o,
-		routes:   newRoutes(o.Parts),
-		verifier: &sigv4.Verifier{Keys: o.Keys, Region: o.Region, Service: "ivs", Now: o.Now},
+		Options:    o,
+		routes:     newRoutes(o.Parts),
+		verifier:   &sigv4.Verifier{Keys: o.Keys, Region: o.Region, Service: "ivs", Now: o.Now},
+		authorizer: authorizer,
 	}
+}
+
+// Noter is what a ResponseWriter may be that wants to know what it has answered, as one that writes an access
+// log does. The access key's id is "" if the signature was not proven, the operation if there is none.
+type Noter interface {
+	NoteCall(requestID, accessKeyID, operation string)
 }
 
 // front is what stands between HTTP and the operations.
 type front struct {
 	Options
-	routes   routes
-	verifier *sigv4.Verifier
+	routes     routes
+	verifier   *sigv4.Verifier
+	authorizer Authorizer // nil: every key may do everything
 }
 
 // call is one request on its way through the chain.
@@ -37,6 +46,7 @@ type call struct {
 
 	op    *operation // nil until routed
 	label string
+	keyID string // "" until the signature is proven
 	body  []byte
 	in    wire.Input
 
@@ -52,6 +62,7 @@ var chain = []func(*front, *call) error{
 	(*front).verify,
 	(*front).throttle,
 	(*front).decode,
+	(*front).authorise,
 	(*front).validate,
 	(*front).serve,
 }
@@ -63,7 +74,12 @@ var errAnswered = errors.New("api: answered")
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{w: w, r: r, id: newRequestID()}
 	started := f.Now()
-	defer func() { f.Observe(c.operation(), c.status, f.Now().Sub(started)) }()
+	defer func() {
+		f.Observe(c.operation(), c.status, f.Now().Sub(started))
+		if n, ok := w.(Noter); ok {
+			n.NoteCall(c.id, c.keyID, c.operation())
+		}
+	}()
 	defer f.recover(c)
 	setHeaders(w.Header(), c.id, r.TLS != nil)
 	for _, step := range chain {
@@ -99,10 +115,10 @@ func (f *front) recover(c *call) {
 
 // size refuses a body that says it is too long, before a byte of it is read, and one that turns out to be.
 func (f *front) size(c *call) error {
-	if c.r.ContentLength > MaxBody {
-		return tooLarge()
+	if c.r.ContentLength > f.MaxBody {
+		return tooLarge(f.MaxBody)
 	}
-	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, MaxBody)
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, f.MaxBody)
 	return nil
 }
 
@@ -123,7 +139,7 @@ func (f *front) verify(c *call) error {
 	if c.body, err = readAll(c.r); err != nil {
 		return err
 	}
-	_, err = claim.Prove(c.body)
+	c.keyID, err = claim.Prove(c.body)
 	return err
 }
 
@@ -177,7 +193,7 @@ func (f *front) fail(c *call, err error) {
 	if errors.Is(err, errAnswered) {
 		return
 	}
-	fault, retryAfter := f.toFault(c.op, err, c.id)
+	fault, retryAfter := f.toFault(c, err)
 	gone := c.r.Context().Err() != nil // whatever failed, it failed because the client left
 	if fault.Status >= http.StatusInternalServerError && !gone {
 		f.Log.Error("call failed", "request_id", c.id, "operation", c.operation(), "status", fault.Status, "error", err)

@@ -69,30 +69,25 @@ func exceptionOf(op *operation, told *live.Error) wire.Exception {
 }
 
 // toFault says what a client gets for an error: kind and message of a live.Error, a wire.Fault as it is, and
-// of everything else the request id. op is nil for a call that was not routed.
-func (f *front) toFault(op *operation, err error, requestID string) (wire.Fault, time.Duration) {
+// of everything else the request id. A refusal is said in the words of AWS, which some clients look for.
+func (f *front) toFault(c *call, err error) (wire.Fault, time.Duration) {
 	var fault wire.Fault
 	if errors.As(err, &fault) {
 		return fault, 0
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return wire.Fault{Exception: wire.ServiceUnavailable, Message: "The request took too long. Request id: " + requestID}, 0
+		return wire.Fault{Exception: wire.ServiceUnavailable, Message: "The request took too long. Request id: " + c.id}, 0
 	}
 	var told *live.Error
 	if !errors.As(err, &told) || told.Kind == live.Internal {
-		return internalFault(requestID), 0
+		return internalFault(c.id), 0
 	}
-	exception := exceptionOf(op, told)
+	exception := exceptionOf(c.op, told)
 	message := told.Message
-	if told.Kind == live.Denied && op != nil {
-		message = f.deniedMessage(op.Name, message)
+	if told.Kind == live.Denied && c.op != nil {
+		message = "User: " + f.user(c) + " is not authorized to perform: ivs:" + c.op.Name + ": " + message
 	}
 	return wire.Fault{Exception: exception, Message: message}, told.RetryAfter
-}
-
-// deniedMessage says it in the words of AWS, which some clients look for.
-func (f *front) deniedMessage(operation, reason string) string {
-	return "User: arn:aws:iam::" + f.Account + ":root is not authorized to perform: ivs:" + operation + ": " + reason
 }
 
 func internalFault(requestID string) wire.Fault {
@@ -102,10 +97,10 @@ func internalFault(requestID string) wire.Fault {
 	}
 }
 
-func tooLarge() error {
+func tooLarge(limit int64) error {
 	return wire.Fault{
 		Exception: wire.TooLarge,
-		Message:   "The request body is longer than " + strconv.Itoa(MaxBody) + " bytes.",
+		Message:   "The request body is longer than " + strconv.FormatInt(limit, 10) + " bytes.",
 	}
 }
 
@@ -119,7 +114,7 @@ func readAll(r *http.Request) ([]byte, error) {
 	case err == nil:
 		return body, nil
 	case errors.As(err, &over):
-		return nil, tooLarge()
+		return nil, tooLarge(over.Limit)
 	default:
 		return nil, wire.Fault{Exception: wire.Serialization, Message: "The request body could not be read to its end."}
 	}

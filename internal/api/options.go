@@ -18,9 +18,12 @@ type Limiter interface {
 type Options struct {
 	Parts
 
+	// Keys are whose signatures are taken. If they are an Authorizer too, it decides what each key may do.
 	Keys    sigv4.Keys
 	Region  string // what signatures are scoped to and ARNs say; "" is us-east-1
 	Account string // 12 digits; "" is 000000000000
+
+	MaxBody int64 // bytes of a request's body; 0 is MaxBody
 
 	Limiter Limiter                                             // nil: no call is throttled
 	Observe func(operation string, status int, d time.Duration) // nil: nobody counts; operation is "" when there is none
@@ -34,6 +37,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Account == "" {
 		o.Account = "000000000000"
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = MaxBody
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, int, time.Duration) {}

@@ -49,6 +49,21 @@ func (o *Operation[S]) Models(e Exception) bool {
 	return false
 }
 
+// None stands in for the interface of operations that are tied to what serves them.
+type None struct{}
+
+// Bind ties operations to what serves them, so that those of different contracts become alike.
+func Bind[S any](operations []Operation[S], to S) []Operation[None] {
+	bound := make([]Operation[None], len(operations))
+	for i, o := range operations {
+		bound[i] = Operation[None]{
+			Name: o.Name, Method: o.Method, Path: o.Path, Body: o.Body, Status: o.Status, Rate: o.Rate, Errors: o.Errors, New: o.New,
+			Serve: func(ctx context.Context, _ None, in Input) (Output, error) { return o.Serve(ctx, to, in) },
+		}
+	}
+	return bound
+}
+
 // Table finds operations.
 type Table[S any] struct {
 	exact  map[string]*Operation[S] // by method, space, path
