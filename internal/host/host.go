@@ -8,8 +8,8 @@
 // Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
 // opened; one that reports. Run returns when all of them have ended.
 //
-// Locks: Host.mu guards the map of sessions, session.mu a session's roster and the queue of its effects. They are never
-// held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
+// Locks: Host.mu guards the map of sessions, session.mu a session's roster and the queue of its effects, keys.mu the
+// customers' keys. They are never held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
 // alone and has no lock.
 //
 // Deliberately not here: the wire (signal), records and quotas of the account (control), SQL.
@@ -86,6 +86,8 @@ type Host struct {
 	o        Options
 	log      *slog.Logger
 	reporter *reporter
+	keys     *keys
+	verifier *token.Verifier
 	pending  pending
 	media    registry
 	counts   counts
@@ -119,8 +121,10 @@ func Open(o Options) *Host {
 		reporter: newReporter(o),
 		ctx:      ctx,
 		cancel:   cancel,
+		keys:     newKeys(o.Bus, o.Log),
 		sessions: make(map[live.StageID]*session),
 	}
+	h.verifier = o.Verifier.WithKeys(h.keys)
 	h.pending.init(o.PendingPerToken, o.PendingPerAddress)
 	return h
 }
@@ -156,6 +160,7 @@ func (h *Host) stop() {
 	}
 	h.wg.Wait()
 	h.reporter.flush(h.ctx)
+	h.keys.close()
 	h.cancel()
 }
 
@@ -207,9 +212,10 @@ func (h *Host) has(who holder) bool {
 	return s.roster != nil && s.roster.Has(who.id)
 }
 
-// Verify returns the claims of a token that may join. Errors are those of token.Verifier.
+// Verify returns the claims of a token that may join. Errors are those of token.Verifier, and Unavailable if a
+// customer's key cannot be looked up now.
 func (h *Host) Verify(raw string) (live.Claims, error) {
-	return h.o.Verifier.Verify(raw, time.Now())
+	return h.verifier.Verify(raw, time.Now())
 }
 
 // VerifyHolder is Verify for someone who goes on with what it has: an expired token is good enough.

@@ -76,9 +76,7 @@ func (h *Host) session(ctx context.Context, stage live.StageID) (*session, error
 // live is a session's whole life: listen for commands, ask for the session, run it, tell that it is over.
 func (s *session) live() {
 	defer func() {
-		s.h.mu.Lock()
-		delete(s.h.sessions, s.stage)
-		s.h.mu.Unlock()
+		s.h.forget(s)
 		close(s.closed)
 	}()
 	// Commands are listened for before the grant is asked for: a participant barred in between is either in the
@@ -91,6 +89,7 @@ func (s *session) live() {
 	if err != nil {
 		s.err = err
 		close(s.ended)
+		s.h.forget(s) // who comes after the refusal asks anew
 		close(s.ready)
 		return
 	}
@@ -101,6 +100,15 @@ func (s *session) live() {
 	close(s.ended)
 	s.h.reporter.closed(s.h.ctx, live.SessionClosed{Stage: s.stage, Session: s.id, Node: s.h.o.Node, At: time.Now()})
 	s.h.log.Info("session closed", "stage_id", s.stage, "session_id", s.id)
+}
+
+// forget takes a session out of the map; the stage's next one stays.
+func (h *Host) forget(s *session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sessions[s.stage] == s {
+		delete(h.sessions, s.stage)
+	}
 }
 
 // listen subscribes to the commands for the stage.
@@ -122,7 +130,30 @@ func (s *session) listen() (stop func(), err error) {
 		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
 		return nil, unavailable("the control plane can't be reached")
 	}
-	return func() { _ = errors.Join(disconnect.Close(), deleted.Close()) }, nil
+	asked, err := s.h.o.Bus.Subscribe(bus.AskParticipant(s.stage), "",
+		bus.Serve(func(_ context.Context, a live.AskParticipant) (live.ParticipantAnswer, error) {
+			return s.answer(a.Participant), nil
+		}))
+	if err != nil {
+		_ = errors.Join(disconnect.Close(), deleted.Close())
+		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
+		return nil, unavailable("the control plane can't be reached")
+	}
+	return func() { _ = errors.Join(disconnect.Close(), deleted.Close(), asked.Close()) }, nil
+}
+
+// answer tells the control plane of someone who may be here.
+func (s *session) answer(id live.ParticipantID) live.ParticipantAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.roster == nil {
+		return live.ParticipantAnswer{} // nobody is in yet
+	}
+	p, here := s.roster.Find(id)
+	if !here {
+		return live.ParticipantAnswer{}
+	}
+	return live.ParticipantAnswer{Session: s.id, Publishing: p.IsPublishing, Attributes: p.Attributes}
 }
 
 // open asks the control plane for the session and sets it up.

@@ -142,6 +142,15 @@ func (r *Roster) Counts() Counts {
 // Has reports whether the participant is in the session.
 func (r *Roster) Has(id live.ParticipantID) bool { return r.participants[id] != nil }
 
+// Find returns what others are told of a participant, false if it is not in the session.
+func (r *Roster) Find(id live.ParticipantID) (Participant, bool) {
+	p := r.participants[id]
+	if p == nil {
+		return Participant{}, false
+	}
+	return p.view(), true
+}
+
 // Publication returns the media session that shows the participant to its viewers, "" if it offers nothing.
 func (r *Roster) Publication(id live.ParticipantID) MediaID {
 	p := r.participants[id]
@@ -157,10 +166,17 @@ func (r *Roster) Publication(id live.ParticipantID) MediaID {
 func (r *Roster) emit(e Effect) { r.out = append(r.out, e) }
 
 func (r *Roster) report(name live.FactName, p *participant, remote live.ParticipantID, code live.Reason, now time.Time) {
-	r.emit(Report{Fact: live.Fact{
+	f := live.Fact{
 		Name: name, Stage: r.o.Stage, Session: r.o.Session, Participant: p.ID, Remote: remote,
 		UserID: p.UserID, ErrorCode: code, At: now,
-	}})
+	}
+	switch {
+	case name == live.ParticipantJoined:
+		f.Attributes = p.Attributes
+	case name == live.PublishStarted && p.live != nil:
+		f.Protocol = p.live.protocol
+	}
+	r.emit(Report{Fact: f})
 }
 
 // refused reports a refusal and returns it. A barred participant's tries are not reported: there is no documented

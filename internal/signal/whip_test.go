@@ -64,6 +64,7 @@ func TestWhip_RefusesWithTheDocumentedErrors(t *testing.T) {
 	if got := code(t, resp, body); resp.StatusCode != http.StatusNotFound || got != "STAGE_NOT_FOUND" {
 		t.Errorf("a deleted stage gives %d %s", resp.StatusCode, got)
 	}
+	until(t, "the end of the deleted stage's session", func() bool { return h.host.Stats().Sessions == 0 })
 	_ = h.bus.Close()
 	resp, body = h.call("POST", "/whip", h.token("bob"), typeSDP, videoOffer("sendonly"))
 	if got := code(t, resp, body); resp.StatusCode != http.StatusServiceUnavailable || got != "NO_CAPACITY" || resp.Header.Get("Retry-After") == "" {

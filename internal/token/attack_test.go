@@ -281,7 +281,7 @@ func FuzzClaims(f *testing.F) {
 	f.Add([]byte(`{"capabilities":{"allow_publish":true}}`))
 	f.Add([]byte(`{"exp":-9223372036854775808,"iat":9223372036854775807}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := readClaims(text, start)
+		c, err := readClaims(text, issuedVersion, start)
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/proscenium-live/proscenium/internal/live"
 )
@@ -47,18 +48,19 @@ func readHeader(text []byte) (header, error) {
 	return h, nil
 }
 
-// readClaims reads the payload of an issued token whose signature is good, and checks it against the time.
-func readClaims(text []byte, now time.Time) (live.Claims, error) {
+// readClaims reads the payload of a token of the version, and checks it against the time. With the reason
+// TokenExpired the claims are there beside the error.
+func readClaims(text []byte, version string, now time.Time) (live.Claims, error) {
 	m, err := readMembers(text)
 	if err != nil {
 		return live.Claims{}, malformed("the token's payload is not a JSON object")
 	}
-	version, err := m.text("version")
-	if err != nil {
+	return m.claims(version, now)
+}
+
+func (m members) claims(version string, now time.Time) (live.Claims, error) {
+	if err := m.version(version); err != nil {
 		return live.Claims{}, err
-	}
-	if version != issuedVersion {
-		return live.Claims{}, invalid("the token's version is not %s", issuedVersion)
 	}
 	var c live.Claims
 	for _, read := range []func(members, *live.Claims) error{readPlace, readParticipant, readRights} {
@@ -66,7 +68,23 @@ func readClaims(text []byte, now time.Time) (live.Claims, error) {
 			return live.Claims{}, err
 		}
 	}
-	return c, readLife(m, &c, now)
+	var err error
+	if c.IssuedAt, c.ExpiresAt, err = m.life(MaxLife, now); err != nil && live.ReasonOf(err) != live.TokenExpired {
+		return live.Claims{}, err
+	}
+	return c, err
+}
+
+// version checks which form of claims the token says it has.
+func (m members) version(want string) error {
+	version, err := m.text("version")
+	if err != nil {
+		return err
+	}
+	if version != want {
+		return invalid("the token's version is not %s", want)
+	}
+	return nil
 }
 
 // readPlace reads which stage the token is for, and where that is reached.
@@ -102,17 +120,46 @@ func readParticipant(m members, c *live.Claims) error {
 	if c.Participant = live.ParticipantID(id); !c.Participant.Valid() {
 		return malformed("the token's claim jti is not 1 to 64 letters, digits, - and _")
 	}
-	if _, ok := m["user_id"]; ok {
-		if c.UserID, err = m.text("user_id"); err != nil {
-			return err
-		}
+	if c.UserID, err = m.optionalText("user_id"); err != nil {
+		return err
 	}
-	if raw, ok := m["attributes"]; ok {
-		if err := json.Unmarshal(raw, &c.Attributes); err != nil {
-			return malformed("the token's claim attributes is not a map of strings")
-		}
+	if n := utf8.RuneCountInString(c.UserID); n > maxUserID {
+		return malformed("the token's claim user_id is %d characters long, the limit is %d", n, maxUserID)
 	}
-	return nil
+	c.Attributes, err = m.attributes()
+	return err
+}
+
+// Limits of what a participant is told to be (control-plane.md 3.2).
+const (
+	maxUserID         = 128  // characters
+	maxAttributeBytes = 1024 // keys and values together
+)
+
+// attributes returns a map of strings that need not be there.
+func (m members) attributes() (map[string]string, error) {
+	raw, ok := m["attributes"]
+	if !ok || string(raw) == "null" {
+		return nil, nil
+	}
+	given, err := readMembers(raw)
+	if err != nil {
+		return nil, malformed("the token's claim attributes is not a map of strings")
+	}
+	total := 0
+	all := make(map[string]string, len(given))
+	for name, value := range given {
+		var text *string
+		if err := json.Unmarshal(value, &text); err != nil || text == nil {
+			return nil, malformed("the token's claim attributes is not a map of strings")
+		}
+		all[name] = *text
+		total += len(name) + len(*text)
+	}
+	if total > maxAttributeBytes {
+		return nil, malformed("the token's claim attributes has %d bytes, the limit is %d", total, maxAttributeBytes)
+	}
+	return all, nil
 }
 
 // readRights reads what the token allows. Absent is not allowed.
@@ -135,35 +182,32 @@ func readRights(m members, c *live.Claims) error {
 	return nil
 }
 
-// readLife reads from when until when the token is good.
-func readLife(m members, c *live.Claims, now time.Time) error {
-	exp, err := m.seconds("exp")
-	if err != nil {
-		return err
+// life reads from when until when the token is good, which is no longer than most.
+func (m members) life(most time.Duration, now time.Time) (iat, exp time.Time, err error) {
+	if exp, err = m.seconds("exp"); err != nil {
+		return iat, exp, err
 	}
-	iat, err := m.seconds("iat")
-	if err != nil {
-		return err
+	if iat, err = m.seconds("iat"); err != nil {
+		return iat, exp, err
 	}
-	c.IssuedAt, c.ExpiresAt = iat, exp
 	if _, ok := m["nbf"]; ok {
 		nbf, err := m.seconds("nbf")
 		if err != nil {
-			return err
+			return iat, exp, err
 		}
 		if nbf.After(now.Add(Leeway)) {
-			return invalid("the token is not good yet (claim nbf)")
+			return iat, exp, invalid("the token is not good yet (claim nbf)")
 		}
 	}
 	switch {
 	case !now.Before(exp):
-		return live.Refuse(live.Unauthorized, live.TokenExpired, "the token expired at %s", exp.Format(time.RFC3339))
+		err = live.Refuse(live.Unauthorized, live.TokenExpired, "the token expired at %s", exp.Format(time.RFC3339))
 	case iat.After(now.Add(Leeway)):
-		return invalid("the token was issued in the future (claim iat)")
-	case exp.Sub(iat) > MaxLife:
-		return invalid("the token lasts longer than %d days", int(MaxLife.Hours())/24)
+		err = invalid("the token was issued in the future (claim iat)")
+	case exp.Sub(iat) > most:
+		err = invalid("the token lasts longer than %d days", int(most.Hours())/24)
 	}
-	return nil
+	return iat, exp, err
 }
 
 // members are those of a JSON object. Names are case-sensitive and occur once.
@@ -203,6 +247,22 @@ func (m members) text(name string) (string, error) {
 	var s *string
 	if err := json.Unmarshal(m[name], &s); err != nil || s == nil || *s == "" {
 		return "", malformed("the token has no text called %s", name)
+	}
+	return *s, nil
+}
+
+// optionalText returns a string, "" if it is not there.
+func (m members) optionalText(name string) (string, error) {
+	raw, ok := m[name]
+	if !ok {
+		return "", nil
+	}
+	var s *string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", malformed("the token's claim %s is not a text", name)
+	}
+	if s == nil {
+		return "", nil
 	}
 	return *s, nil
 }

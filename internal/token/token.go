@@ -1,9 +1,9 @@
 // Package token mints and verifies participant tokens.
 //
 // There are two kinds. The server's own carry {"alg":"KMS","typ":"JWT"} and a P-384 signature in DER form, as
-// the real service's do. Customers' carry ES384 and the ARN of an imported key; they are recognised, and
-// refused until keys can be imported. The kind fixes the algorithm: nothing that a token says of itself
-// chooses a key or has anything fetched.
+// the real service's do. Customers' carry ES384 and the ARN of an imported key, which Keys looks up. The kind
+// fixes the algorithm: nothing that a token says of itself has anything fetched but that key, and it must be of
+// the account and region of the stage. Connection tokens are recognised and refused.
 //
 // The package starts no goroutine and reads no clock. Whether the stage still exists and whether the
 // participant is barred are not a token's matter: control and host know.
@@ -24,8 +24,10 @@ const (
 	// MaxSize is the length in bytes up to which a token is looked at at all. The largest that is issued, with
 	// 1 KB of attributes, stays below it.
 	MaxSize = 8 << 10
-	// MaxLife is the longest time between a token's issue and its end.
+	// MaxLife is the longest time between a participant token's issue and its end.
 	MaxLife = 14 * 24 * time.Hour
+	// MaxConnectionLife is the same for a connection token.
+	MaxConnectionLife = 28 * 24 * time.Hour
 	// Leeway is how far the issuer's clock may be ahead of ours.
 	Leeway = 5 * time.Minute
 )
@@ -35,6 +37,9 @@ const issuedHeader = `{"alg":"KMS","typ":"JWT"}`
 
 // issuedVersion is the version claim of tokens that the server issues.
 const issuedVersion = "0.0"
+
+// selfSignedVersion is the version claim of tokens that customers sign.
+const selfSignedVersion = "1.0"
 
 // GenerateKey makes a key for signing tokens.
 func GenerateKey() (*ecdsa.PrivateKey, error) {
