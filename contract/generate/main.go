@@ -16,8 +16,15 @@ func main() {
 	modelFile := flag.String("model", "", "the service model")
 	patchFile := flag.String("patches", "", "the deviations from it")
 	out := flag.String("out", ".", "the directory of the package")
+	cases := flag.String("cases", "", "a file for the conformance kit's cases, instead of the package")
 	flag.Parse()
-	if err := run(*modelFile, *patchFile, *out); err != nil {
+	var err error
+	if *cases != "" {
+		err = writeCases(*modelFile, *patchFile, *cases)
+	} else {
+		err = run(*modelFile, *patchFile, *out)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}

@@ -31,6 +31,20 @@ func TestGenerated_IsWhatTheContractGives(t *testing.T) {
 	}
 }
 
+// As above.
+func TestCases_AreWhatTheContractGives(t *testing.T) {
+	for model, api := range map[string]string{"ivsrealtime.json": "realtime", "ivs-channel.json": "channel"} {
+		want, err := conformanceCases(filepath.Join("..", model), filepath.Join("..", "patches.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join("..", "..", "test", "conformance", "kit", "cases", "contract-"+api+".jsonl"))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the conformance kit's cases of %s are not what the contract gives (%v)", model, err)
+		}
+	}
+}
+
 func TestPatches_NeedReasons(t *testing.T) {
 	patch := filepath.Join(t.TempDir(), "patches.json")
 	text := `{"ivsrealtime.json":{"shapes":[{"shape":"TagKey","set":{"max":1}}]}}`

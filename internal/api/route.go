@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/wire"
@@ -41,10 +42,17 @@ func (r routes) find(method, path string) (*operation, string) {
 	if label == "" {
 		return op, label
 	}
-	if arn, err := live.ParseARN(label); err == nil && slices.Contains(channelTypes, arn.Type) {
+	if slices.Contains(channelTypes, typeIn(label)) {
 		return r.channel.Find(method, path)
 	}
 	return op, label
+}
+
+// typeIn returns the resource type that a text names in an ARN's place for it, whatever else is wrong with it.
+func typeIn(text string) live.ResourceType {
+	parts := strings.SplitN(text, ":", 6)
+	kind, _, _ := strings.Cut(parts[len(parts)-1], "/")
+	return live.ResourceType(kind)
 }
 
 // methods returns the methods that a path has operations for.

@@ -6,17 +6,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/proscenium-live/proscenium/internal/api"
 	"github.com/proscenium-live/proscenium/internal/bus/inproc"
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/sigv4"
 	"github.com/proscenium-live/proscenium/internal/store"
+	"github.com/proscenium-live/proscenium/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 const (
 	region  = "us-east-1"
