@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -115,6 +116,67 @@ func prefix(s string) error {
 	return nil
 }
 
+// optional lets an empty text pass.
+func optional(c check) check {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return c(s)
+	}
+}
+
+func domain(s string) error {
+	labels := strings.Split(s, ".")
+	bad := len(s) > 253 || len(labels) < 2
+	for _, l := range labels {
+		bad = bad || l == "" || len(l) > 63 || strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-") != ""
+	}
+	if _, err := netip.ParseAddr(s); bad || err == nil {
+		return errors.New("it must be a name in the DNS such as live.example.org, in lower case")
+	}
+	return nil
+}
+
+func directoryURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return errors.New("it must be an https:// URL")
+	}
+	return nil
+}
+
+func masterKey(s string) error {
+	if s == "" {
+		return nil
+	}
+	if key, err := base64.StdEncoding.DecodeString(s); err != nil || len(key) != 32 {
+		return errors.New("it must be 32 bytes in base64, as `openssl rand -base64 32` makes them")
+	}
+	return nil
+}
+
+// checkTLS holds the rules of encryption.
+func (c *Config) checkTLS() []error {
+	var errs []error
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		errs = append(errs, errors.New("tls_cert and tls_key: give both or neither"))
+	}
+	if c.TLS.Cert != "" && len(c.TLS.Domains) > 0 {
+		errs = append(errs, errors.New("tls_cert and tls_domain: give one or the other"))
+	}
+	if c.TLS.Redirect != "" && !c.TLS.On() {
+		errs = append(errs, errors.New("http_redirect: it needs tls_cert or tls_domain"))
+	}
+	if c.TLS.On() && strings.HasPrefix(c.PublicURL, "http:") {
+		errs = append(errs, errors.New("public_url: with TLS it must begin with https://"))
+	}
+	if c.Proxy.Protocol && len(c.Proxy.Trusted) == 0 {
+		errs = append(errs, errors.New("proxy_protocol: it needs trusted_proxies"))
+	}
+	return errs
+}
+
 // check holds the rules that take more than one setting.
 func (c *Config) check() error {
 	var errs []error
@@ -127,11 +189,12 @@ func (c *Config) check() error {
 	if c.Demo && !(c.HasRole(RoleAPI) && c.HasRole(RoleMedia)) {
 		errs = append(errs, errors.New("demo: it needs the roles api and media"))
 	}
+	errs = append(errs, c.checkTLS()...)
 	// HTTP, media's TCP and RTMP would take each other's port.
-	listeners := []struct{ key, addr string }{{"http", c.HTTP}, {"media", c.Media}, {"rtmp", c.RTMP}}
+	listeners := []struct{ key, addr string }{{"http", c.HTTP}, {"media", c.Media}, {"rtmp", c.RTMP}, {"http_redirect", c.TLS.Redirect}}
 	for i, a := range listeners {
 		for _, b := range listeners[i+1:] {
-			if a.addr == b.addr && !strings.HasSuffix(a.addr, ":0") {
+			if a.addr == b.addr && a.addr != "" && !strings.HasSuffix(a.addr, ":0") {
 				errs = append(errs, fmt.Errorf("%s and %s: both want %s", a.key, b.key, a.addr))
 			}
 		}
@@ -141,7 +204,10 @@ func (c *Config) check() error {
 
 // Loopback says whether every listener is reached from this machine only.
 func (c *Config) Loopback() bool {
-	for _, addr := range []string{c.HTTP, c.Media, c.RTMP} {
+	for _, addr := range []string{c.HTTP, c.Media, c.RTMP, c.TLS.Redirect} {
+		if addr == "" {
+			continue
+		}
 		host, _, _ := net.SplitHostPort(addr)
 		a, err := netip.ParseAddr(host)
 		if host != "localhost" && (err != nil || !a.Unmap().IsLoopback()) {

@@ -61,6 +61,11 @@ type Config struct {
 	Roles     []Role
 	Demo      bool
 
+	TLS   TLS
+	Door  Door
+	Proxy Proxy
+
+	AccessMasterKey Secret // "" is made and kept in the data dir
 	AccessKeyID     string // "" follows the rule of root credentials
 	SecretAccessKey Secret
 
@@ -68,11 +73,18 @@ type Config struct {
 	SessionGrace    time.Duration
 	DrainTimeout    time.Duration
 
-	MaxParticipants int
-	MaxSockets      int
+	MaxDuration   time.Duration // of a participation
+	CreateFolders bool          // for storage
+
+	MaxParticipants      int
+	MaxSockets           int
+	MaxMediaSessions     int // of one participant
+	MaxPendingPerToken   int // media sessions that are not connected yet
+	MaxPendingPerAddress int
 
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
+	LogAccess bool
 
 	MetricsAllow []string // CIDR prefixes
 	Pprof        bool
@@ -80,6 +92,36 @@ type Config struct {
 	settings []*Setting
 	flags    *pflag.FlagSet
 	file     string // path given with --config or PROSCENIUM_CONFIG
+}
+
+// TLS says whether and with which certificates HTTP is encrypted.
+type TLS struct {
+	Cert, Key   string   // paths of files; "" without
+	Domains     []string // for which certificates are got by ACME; none without
+	Email       string
+	Directory   string // of the ACME server
+	DirectoryCA string // path of the certificates that the ACME server is trusted by; "" for the system's
+	Redirect    string // host:port of plain HTTP that only redirects; "" without
+}
+
+// On says whether HTTP is encrypted.
+func (t TLS) On() bool { return t.Cert != "" || len(t.Domains) > 0 }
+
+// Door says how much of a request is read, and how patiently.
+type Door struct {
+	HeaderBytes   int
+	BodyBytes     int // of an API call
+	HeaderTimeout time.Duration
+	BodyTimeout   time.Duration // header included
+	AnswerTimeout time.Duration // header and body included
+	IdleTimeout   time.Duration
+	Streams       int // of one HTTP/2 connection at once
+}
+
+// Proxy says whose word is taken about who a client is.
+type Proxy struct {
+	Trusted  []string // CIDR prefixes
+	Protocol bool     // whether they speak the PROXY protocol
 }
 
 // New returns a Config in which every setting has its default.

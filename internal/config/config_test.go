@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -130,6 +131,23 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"quotas.profile": "aws", "database": "postgres://u:p@h/d", "roles": "media,api", "demo": "true",
 		"reconnect_window": "20s", "session_grace": "3m", "drain_timeout": "1s", "max_participants": "5",
 		"max_sockets": "6", "log.level": "debug", "log.format": "json", "metrics_allow": "10.0.0.0/8", "pprof": "true",
+		"access_master_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+		"tls_cert":          "/c.pem", "tls_key": "/k.pem", "tls_domain": "a.example.org,b.example.org", "tls_email": "x@example.org",
+		"tls_directory": "https://ca.example.org/dir", "tls_directory_ca": "/ca.pem", "http_redirect": "0.0.0.0:80",
+		"trusted_proxies": "10.0.0.0/8,fd00::/8", "proxy_protocol": "true",
+		"door.header_bytes": "8192", "door.body_bytes": "65536", "door.header_timeout": "5s", "door.body_timeout": "6s",
+		"door.answer_timeout": "7s", "door.idle_timeout": "8s", "door.http2_streams": "9",
+		"storage.create_folders": "false", "max_duration": "1h", "max_media_sessions": "3", "max_pending_per_token": "4",
+		"max_pending_per_address": "5", "log.access": "false",
+	}
+	// Some are refused one without the other.
+	needs := map[string]map[string]string{
+		"access_key_id":     {"PROSCENIUM_SECRET_ACCESS_KEY": "other"},
+		"secret_access_key": {"PROSCENIUM_ACCESS_KEY_ID": "other"},
+		"tls_cert":          {"PROSCENIUM_TLS_KEY": "other"},
+		"tls_key":           {"PROSCENIUM_TLS_CERT": "other"},
+		"http_redirect":     {"PROSCENIUM_TLS_DOMAIN": "a.example.org"},
+		"proxy_protocol":    {"PROSCENIUM_TRUSTED_PROXIES": "10.0.0.0/8"},
 	}
 	for _, s := range New().settings {
 		if s.from == fromFile {
@@ -140,11 +158,10 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s is new: give it an example", s.Key)
 			}
-			both := map[string]string{}
-			if s.Key == "access_key_id" || s.Key == "secret_access_key" { // refused one without the other
-				both = map[string]string{"PROSCENIUM_ACCESS_KEY_ID": "other", "PROSCENIUM_SECRET_ACCESS_KEY": "other"}
+			both := maps.Clone(needs[s.Key])
+			if both == nil {
+				both = map[string]string{}
 			}
-			delete(both, s.Env())
 			var values []string
 			if s.from&fromFlag != 0 {
 				values = append(values, loaded(t, s.Key, []string{"--" + s.Name() + "=" + text}, both, ""))
@@ -285,6 +302,27 @@ func TestQuotas_FollowTheProfileWhereNotSet(t *testing.T) {
 	}
 	if _, err := q.RatesFrom(map[string]float64{"GetStage": 5}); err == nil {
 		t.Error("a rate for an operation that does not exist is taken")
+	}
+}
+
+func TestTLS_RefusesWhatCannotBeMeant(t *testing.T) {
+	for want, args := range map[string][]string{
+		"tls_cert and tls_key: give both":          {"--tls-cert=a"},
+		"tls_cert and tls_domain: give one":        {"--tls-cert=a", "--tls-key=b", "--tls-domain=a.example.org"},
+		"http_redirect: it needs tls_cert":         {"--http-redirect=127.0.0.1:80"},
+		"public_url: with TLS it must begin":       {"--tls-cert=a", "--tls-key=b", "--public-url=http://a.example.org"},
+		"proxy_protocol: it needs trusted_proxies": {"--proxy-protocol"},
+		"http and http_redirect: both want":        {"--tls-cert=a", "--tls-key=b", "--http=127.0.0.1:80", "--http-redirect=127.0.0.1:80"},
+		`"10.0.0.1": it must be a name in the DNS`: {"--tls-domain=10.0.0.1"},
+		`"Example.org": it must be a name`:         {"--tls-domain=Example.org"},
+		"tls_directory":                            {"--tls-directory=http://insecure.example.org"},
+	} {
+		if _, err := load(args, nil, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: want %q, got %v", args, want, err)
+		}
+	}
+	if _, err := load(nil, map[string]string{"PROSCENIUM_ACCESS_MASTER_KEY": "c2hvcnQ="}, ""); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
+		t.Errorf("a short master key: %v", err)
 	}
 }
 

@@ -24,6 +24,16 @@ type Quotas struct {
 	SubscribersPerStage Limit
 	Publishers          Limit // over all stages
 	Subscriptions       Limit // pairs of publisher and subscriber, over all stages
+
+	PublicKeys                 Limit
+	EncoderConfigurations      Limit
+	StorageConfigurations      Limit
+	IngestConfigurations       Limit
+	Compositions               Limit // at once
+	CompositionsPerStage       Limit // at once
+	ReplicationsPerParticipant Limit // at once
+	Channels                   Limit
+
 	// Rates are the calls per second that the operator has set by operation, over those of the profile.
 	Rates map[string]float64
 
@@ -45,6 +55,14 @@ func (q *Quotas) settings() []*Setting {
 		{key: "subscribers_per_stage", doc: "Participants that subscribe on one stage at once.", aws: 10_000, limit: &q.SubscribersPerStage},
 		{key: "publishers", doc: "Participants that publish at once, over all stages.", aws: 1000, limit: &q.Publishers},
 		{key: "subscriptions", doc: "Pairs of publisher and subscriber at once, over all stages.", aws: 20_000, limit: &q.Subscriptions},
+		{key: "public_keys", doc: "Public keys of the account.", aws: 3, limit: &q.PublicKeys},
+		{key: "encoder_configurations", doc: "Encoder configurations of the account.", aws: 20, limit: &q.EncoderConfigurations},
+		{key: "storage_configurations", doc: "Storage configurations of the account.", aws: 5, limit: &q.StorageConfigurations},
+		{key: "ingest_configurations", doc: "Ingest configurations of the account.", aws: 100, limit: &q.IngestConfigurations},
+		{key: "compositions", doc: "Compositions that go on at once.", aws: 20, limit: &q.Compositions},
+		{key: "compositions_per_stage", doc: "Compositions of one stage that go on at once.", aws: 5, limit: &q.CompositionsPerStage},
+		{key: "replications_per_participant", doc: "Stages on which a participant of another is shown at once.", aws: 5, limit: &q.ReplicationsPerParticipant},
+		{key: "channels", doc: "Channels of the account.", aws: 5000, limit: &q.Channels},
 	}
 	out := make([]*Setting, len(q.entries))
 	for i := range q.entries {

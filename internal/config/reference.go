@@ -71,7 +71,8 @@ quotas:
 const referenceTail = `
 ## Root credentials
 
-The server has one pair of root credentials, with which every call is allowed.
+The server has one pair of root credentials, with which every call is allowed. Keys that may do less:
+[access-keys.md](access-keys.md).
 
 | given | listeners | what happens |
 |---|---|---|
@@ -85,9 +86,12 @@ The server has one pair of root credentials, with which every call is allowed.
 |---|---|
 | ` + "`lock`" + ` | held by the running server, with its process id |
 | ` + "`root-credentials`" + ` | the pair above, if it was made |
-| ` + "`proscenium.db*`" + ` | the records, unless ` + "`database`" + ` names a PostgreSQL: stages, tags, and the key that signs tokens |
+| ` + "`access-master-key`" + ` | encrypts the secrets of access keys, if ` + "`access_master_key`" + ` does not say another; without it they are lost |
+| ` + "`certificates/`" + ` | what ` + "`tls_domain`" + ` got, and the account at the ACME server |
+| ` + "`storage/`" + ` | buckets that are folders |
+| ` + "`proscenium.db*`" + ` | the records, unless ` + "`database`" + ` names a PostgreSQL: resources, history, access keys, and the key that signs tokens |
 | ` + "`node-id`" + ` | the name of this server, made once |
 | ` + "`buckets/BUCKET/`" + ` | a folder for each bucket, once something is recorded (not in this version) |
 
-Copy it while the server is stopped, and the copy is a backup.
+Copy it while the server is stopped, and the copy is a backup; [backup.md](backup.md) says how to make one while it serves.
 `

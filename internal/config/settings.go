@@ -53,6 +53,11 @@ func define(c *Config) []*Setting {
 			Doc:     "Secret of the root credentials.",
 		},
 		{
+			Key: "access_master_key", Group: "AWS", hide: hideAll, from: fromEnv | fromFile, value: text(&c.AccessMasterKey, "base64", masterKey),
+			Derived: "made once and kept in the data dir, in access-master-key",
+			Doc:     "Encrypts the secrets of access keys in the database: 32 bytes in base64. Give it where several servers share a database.",
+		},
+		{
 			Key: "quotas.profile", name: "quotas", Group: "AWS", Default: "open", from: everywhere, value: text(&c.Quotas.Profile, "profile", oneOf("open", "aws")),
 			Doc: "open: no call rates and only technical limits. aws: AWS's default quotas and rates. In the file, quotas: aws says the same as quotas.profile: aws.",
 		},
@@ -62,11 +67,80 @@ func define(c *Config) []*Setting {
 		{
 			Key: "quotas.rates", Group: "AWS", from: fromFile, value: rates(&c.Quotas.Rates),
 			Derived: "by the profile: open has none, aws has AWS's",
-			Doc:     "Calls per second by operation, such as {CreateStage: 20}; 0 is no limit.",
+			Doc:     "Calls per second by operation of either API, such as {CreateStage: 20}; 0 is no limit. Operations that both APIs have (of tags) share one.",
+		},
+		{
+			Key: "tls_cert", Group: "TLS", from: everywhere, value: text(&c.TLS.Cert, "file"),
+			Doc: "The certificate that HTTP is encrypted with, PEM, the chain after it. Read again when it changes. Needs tls_key.",
+		},
+		{
+			Key: "tls_key", Group: "TLS", from: everywhere, value: text(&c.TLS.Key, "file"),
+			Doc: "The private key of tls_cert, PEM.",
+		},
+		{
+			Key: "tls_domain", Group: "TLS", from: everywhere, value: list(&c.TLS.Domains, "list", domain),
+			Doc: "Names for which the server gets certificates by itself (ACME), and renews them, with commas between. The ACME server must reach this one at port 443, or at port 80 if http_redirect listens there.",
+		},
+		{
+			Key: "tls_email", Group: "TLS", from: everywhere, value: text(&c.TLS.Email, "address"),
+			Doc: "Whom the ACME server may write to.",
+		},
+		{
+			Key: "tls_directory", Group: "TLS", Default: "https://acme-v02.api.letsencrypt.org/directory", from: everywhere, value: text(&c.TLS.Directory, "url", directoryURL),
+			Doc: "Where the ACME server's directory is.",
+		},
+		{
+			Key: "tls_directory_ca", Group: "TLS", from: everywhere, value: text(&c.TLS.DirectoryCA, "file"),
+			Derived: "those of the system",
+			Doc:     "Certificates, PEM, that the ACME server is trusted by: for one of your own.",
+		},
+		{
+			Key: "http_redirect", Group: "TLS", from: everywhere, value: text(&c.TLS.Redirect, "host:port", optional(hostPort)),
+			Doc: "Plain HTTP listens here and redirects browsers to public_url; everything else is refused. Needs TLS.",
+		},
+		{
+			Key: "trusted_proxies", Group: "Proxies", from: everywhere, value: list(&c.Proxy.Trusted, "list", prefix),
+			Doc: "Networks whose X-Forwarded-For says who a client is, with commas between. Everyone else's is ignored.",
+		},
+		{
+			Key: "proxy_protocol", Group: "Proxies", Default: "false", from: everywhere, value: onOff(&c.Proxy.Protocol),
+			Doc: "Connections of trusted_proxies begin with a header of the PROXY protocol (version 1 or 2).",
+		},
+		{
+			Key: "door.header_bytes", Group: "Limits of HTTP", Default: "32768", from: everywhere, value: number(&c.Door.HeaderBytes, 4096, 1<<20),
+			Doc: "How long the header of a request may be; a longer one is refused with 431.",
+		},
+		{
+			Key: "door.body_bytes", Group: "Limits of HTTP", Default: "1048576", from: everywhere, value: number(&c.Door.BodyBytes, 16<<10, 64<<20),
+			Doc: "How long the body of an API call may be; a longer one is refused with 413.",
+		},
+		{
+			Key: "door.header_timeout", Group: "Limits of HTTP", Default: "10s", from: everywhere, value: duration(&c.Door.HeaderTimeout, time.Second, time.Hour),
+			Doc: "How long a client may take to send the header of a request; the TLS handshake has as long.",
+		},
+		{
+			Key: "door.body_timeout", Group: "Limits of HTTP", Default: "30s", from: everywhere, value: duration(&c.Door.BodyTimeout, time.Second, time.Hour),
+			Doc: "How long a client may take to send a request, header and body.",
+		},
+		{
+			Key: "door.answer_timeout", Group: "Limits of HTTP", Default: "90s", from: everywhere, value: duration(&c.Door.AnswerTimeout, time.Second, time.Hour),
+			Doc: "How long a request may take from the end of its header to the end of its answer. State sockets are out of its reach.",
+		},
+		{
+			Key: "door.idle_timeout", Group: "Limits of HTTP", Default: "2m", from: everywhere, value: duration(&c.Door.IdleTimeout, time.Second, 24*time.Hour),
+			Doc: "How long a connection may wait for its next request.",
+		},
+		{
+			Key: "door.http2_streams", Group: "Limits of HTTP", Default: "100", from: everywhere, value: number(&c.Door.Streams, 1, 10_000),
+			Doc: "How many requests one HTTP/2 connection may have open at once. A client that opens and resets more than four times as many before they are served is disconnected.",
 		},
 		{
 			Key: "database", Group: "Storage", Default: "sqlite", from: everywhere, hide: hidePassword, value: text(&c.Database, "database", database),
 			Doc: "sqlite keeps a file in the data dir; a postgres:// URL uses that PostgreSQL.",
+		},
+		{
+			Key: "storage.create_folders", Group: "Storage", Default: "true", from: everywhere, value: onOff(&c.CreateFolders),
+			Doc: "Make the folder of a bucket that a new storage configuration names, in the data dir under storage. Otherwise a missing one is refused.",
 		},
 		{
 			Key: "roles", Group: "Running", Default: "api,media,compositor", from: everywhere, value: list(&c.Roles, "list", oneOf(string(RoleAPI), string(RoleMedia), string(RoleCompositor))),
@@ -89,6 +163,10 @@ func define(c *Config) []*Setting {
 			Doc: "How long a server that was told to stop goes on for participants who are there, before it takes leave of them. A second signal ends it at once.",
 		},
 		{
+			Key: "max_duration", Group: "Running", Default: "24h", from: everywhere, value: duration(&c.MaxDuration, time.Minute, 14*24*time.Hour),
+			Doc: "How long a participation may last; after that the participant must join again.",
+		},
+		{
 			Key: "max_participants", Group: "Running", Default: "10000", from: everywhere, value: number(&c.MaxParticipants, 1, 10_000_000),
 			Doc: "Participants that may be on this node at once; more are refused with NO_CAPACITY.",
 		},
@@ -97,12 +175,28 @@ func define(c *Config) []*Setting {
 			Doc: "HTTP connections, state sockets among them, that may be open at once; more wait to be accepted.",
 		},
 		{
+			Key: "max_media_sessions", Group: "Running", Default: "64", from: everywhere, value: number(&c.MaxMediaSessions, 1, 100_000),
+			Doc: "Media sessions that one participant may have at once: its publication, and one for each participant it watches.",
+		},
+		{
+			Key: "max_pending_per_token", Group: "Running", Default: "32", from: everywhere, value: number(&c.MaxPendingPerToken, 1, 100_000),
+			Doc: "Media sessions of one participant that were answered and are not connected yet.",
+		},
+		{
+			Key: "max_pending_per_address", Group: "Running", Default: "1024", from: everywhere, value: number(&c.MaxPendingPerAddress, 1, 10_000_000),
+			Doc: "The same of one client address (of an IPv6 /64). Behind a proxy that is not in trusted_proxies all clients have one.",
+		},
+		{
 			Key: "log.level", Group: "Watching", Default: "info", from: everywhere, value: level(&c.LogLevel),
 			Doc: "The least important log lines to write: debug, info, warn or error.",
 		},
 		{
 			Key: "log.format", Group: "Watching", Default: "text", from: everywhere, value: text(&c.LogFormat, "format", oneOf("text", "json")),
 			Doc: "Log lines as text or as json.",
+		},
+		{
+			Key: "log.access", Group: "Watching", Default: "true", from: everywhere, value: onOff(&c.LogAccess),
+			Doc: "Write a line for each HTTP request: who, what, how it ended. Tokens and signatures are never in it.",
 		},
 		{
 			Key: "metrics_allow", Group: "Watching", Default: "127.0.0.0/8,::1/128", from: everywhere, value: list(&c.MetricsAllow, "list", prefix),

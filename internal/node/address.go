@@ -93,6 +93,21 @@ func publicURL(setting string, bound net.Addr, media []netip.AddrPort) string {
 	return "http://" + net.JoinHostPort(host.String(), strconv.Itoa(int(addr.Port())))
 }
 
+// encrypted turns a URL of plain HTTP into that of HTTPS, by the first of the names that there are certificates for.
+func encrypted(plain string, names []string) string {
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(plain, "http://"))
+	if err != nil {
+		return plain
+	}
+	if len(names) > 0 {
+		host = names[0]
+	}
+	if port == "443" {
+		return "https://" + strings.TrimSuffix(net.JoinHostPort(host, ""), ":")
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
 // endpoints are what stages and tokens tell their clients.
 func endpoints(public, rtmp string) (live.Endpoints, error) {
 	u, err := url.Parse(public)

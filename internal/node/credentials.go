@@ -25,7 +25,7 @@ type Credentials struct {
 	Source string
 }
 
-func (c Credentials) keys() sigv4.Keys {
+func (c Credentials) pair() sigv4.OneKey {
 	return sigv4.OneKey{AccessKeyID: c.AccessKeyID, SecretKey: string(c.SecretAccessKey)}
 }
 

@@ -21,9 +21,9 @@ type dataDir struct {
 
 // openDataDir makes the folder if it is not there, readable by its owner only, and locks it.
 func openDataDir(path string) (*dataDir, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := absolute(path)
 	if err != nil {
-		return nil, fmt.Errorf("data_dir %s: %w", path, err)
+		return nil, err
 	}
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, fmt.Errorf("data_dir %s: %w", path, err)
@@ -34,6 +34,17 @@ func openDataDir(path string) (*dataDir, error) {
 	}
 	return &dataDir{path: abs, lock: lock}, nil
 }
+
+func absolute(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("data_dir %s: %w", path, err)
+	}
+	return abs, nil
+}
+
+// databaseFile is where SQLite's records are.
+const databaseFile = "proscenium.db"
 
 // takeLock holds the file until it is closed; the system lets go of it when the process ends, however it ends.
 // The file holds the process id for whoever comes second. It is never removed: removing would let two servers

@@ -4,42 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/api"
 	"github.com/proscenium-live/proscenium/internal/console"
 )
-
-// How patient the HTTP server is, and how much of a header it reads. A state socket is out of their reach:
-// it has left HTTP. There is no TLS here and so no HTTP/2: what cannot be opened cannot be reset in floods
-// (row 7).
-const (
-	headerPatience = 10 * time.Second
-	bodyPatience   = 30 * time.Second
-	answerPatience = 90 * time.Second // a profile takes thirty seconds
-	idlePatience   = 2 * time.Minute
-	maxHeader      = 32 << 10 // bytes; a token of 8 KiB may travel in one
-)
-
-func (n *Node) server() *http.Server {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Server{
-		Handler:           n.handler,
-		ReadHeaderTimeout: headerPatience,
-		ReadTimeout:       bodyPatience,
-		WriteTimeout:      answerPatience,
-		IdleTimeout:       idlePatience,
-		MaxHeaderBytes:    maxHeader,
-		Protocols:         &protocols,
-		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-	}
-}
 
 // openDoor builds what answers HTTP.
 func (n *Node) openDoor(context.Context) error {
@@ -58,6 +30,9 @@ func (n *Node) openDoor(context.Context) error {
 		d.signal = n.media.handler()
 	}
 	n.handler = n.recovered(d)
+	if n.config.LogAccess {
+		n.handler = &accessLog{next: n.handler, clients: n.clients(), log: n.log}
+	}
 	return nil
 }
 
@@ -73,7 +48,8 @@ func (n *Node) openAPI() (http.Handler, error) {
 	}
 	return api.New(api.Options{
 		Parts:   api.PartsOf(n.control),
-		Keys:    n.keys.keys(),
+		Keys:    n.keyring,
+		MaxBody: int64(n.config.Door.BodyBytes),
 		Region:  n.config.Region,
 		Account: n.config.AccountID,
 		Limiter: limiter,

@@ -44,9 +44,11 @@ func (n *Node) openMedia(context.Context) error {
 		ReconnectWindow: n.config.ReconnectWindow, SessionGrace: n.config.SessionGrace, StopTimeout: stopIn / 2,
 		PublishersPerStage: q.PublishersPerStage.N, SubscribersPerStage: q.SubscribersPerStage.N,
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
+		MaxDuration: n.config.MaxDuration, MediaSessions: n.config.MaxMediaSessions,
+		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
 		Connected: n.metrics.ObserveJoin,
 	})
-	m.signal = signal.New(signal.Options{Host: m.host, Log: n.log})
+	m.signal = signal.New(signal.Options{Host: m.host, ClientAddr: n.clients().of, Log: n.log})
 
 	n.add("transport", m.transport.Run)
 	n.add("forwarding", m.engine.Run)

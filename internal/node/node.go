@@ -10,18 +10,17 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
-
+	"github.com/proscenium-live/proscenium/internal/access"
 	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/bus/nats"
 	"github.com/proscenium-live/proscenium/internal/config"
@@ -38,16 +37,19 @@ type Options struct {
 
 // Node is an open server. Make it with Open; then call either Run or Close, once.
 type Node struct {
-	config  *config.Config
-	log     *slog.Logger
-	data    *dataDir
-	id      live.NodeID
-	keys    Credentials
-	public  string
-	listen  net.Listener
-	metrics *admin.Metrics
+	config     *config.Config
+	log        *slog.Logger
+	data       *dataDir
+	id         live.NodeID
+	keys       Credentials
+	public     string
+	listen     net.Listener
+	tls        *tls.Config // nil: HTTP is not encrypted
+	redirectAt net.Addr    // nil: nothing redirects
+	metrics    *admin.Metrics
 
 	store   *store.Store
+	keyring *access.Keyring
 	bus     *nats.Bus
 	control *control.Service
 	media   *mediaRole // nil without the role
@@ -76,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 		n.log = slog.Default()
 	}
 	n.countOpen()
-	for _, open := range []func(context.Context) error{n.openData, n.openListener, n.openStore, n.openBus, n.openRoles, n.openDoor} {
+	for _, open := range []func(context.Context) error{n.openData, n.openListener, n.openTLS, n.openStore, n.openKeys, n.openBus, n.openRoles, n.openDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
@@ -96,36 +98,10 @@ func (n *Node) openData(context.Context) (err error) {
 	return err
 }
 
-// openListener binds the port of HTTP first of all: its number is in what stages are told.
-func (n *Node) openListener(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", n.config.HTTP)
-	if err != nil {
-		return cannotListen("http", n.config.HTTP, err)
-	}
-	n.listen = netutil.LimitListener(l, n.config.MaxSockets)
-	n.onClose("http listener", func() error {
-		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // Run has closed it
-			return err
-		}
-		return nil
-	})
-	return nil
-}
-
-// cannotListen names the setting that is in the way.
-func cannotListen(setting, addr string, err error) error {
-	var sys *os.SyscallError
-	if errors.As(err, &sys) {
-		err = sys.Err // the rest of the chain repeats the address
-	}
-	return fmt.Errorf("%s %s: %w; choose another with --%[1]s", setting, addr, err)
-}
-
 func (n *Node) openStore(ctx context.Context) (err error) {
 	o := store.Options{Log: n.log}
 	if n.config.Database == "sqlite" {
-		o.Path = n.data.file("proscenium.db")
+		o.Path = n.data.file(databaseFile)
 	} else {
 		o.URL = n.config.Database
 	}
@@ -173,7 +149,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.started.Store(true)
 	server := n.server()
 	go func() {
-		if err := server.Serve(n.listen); !errors.Is(err, http.ErrServerClosed) {
+		if err := n.serve(server); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve http: %w", err)
 			return
 		}

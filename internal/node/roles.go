@@ -48,7 +48,8 @@ func (n *Node) openControl(ctx context.Context) error {
 		Store: n.store, Bus: n.bus, Node: n.id,
 		Region: n.config.Region, Account: n.config.AccountID,
 		Endpoints: told,
-		Quotas:    control.Quotas{Stages: n.config.Quotas.Stages.N},
+		Quotas:    quotas(n.config.Quotas),
+		Buckets:   control.Folders{Root: n.data.file("storage"), Create: n.config.CreateFolders},
 		Log:       n.log,
 	})
 	if err != nil {
@@ -59,6 +60,16 @@ func (n *Node) openControl(ctx context.Context) error {
 	return nil
 }
 
+func quotas(q config.Quotas) control.Quotas {
+	return control.Quotas{
+		Stages: q.Stages.N, PublicKeys: q.PublicKeys.N, Channels: q.Channels.N,
+		EncoderConfigurations: q.EncoderConfigurations.N, StorageConfigurations: q.StorageConfigurations.N,
+		IngestConfigurations: q.IngestConfigurations.N,
+		Compositions:         q.Compositions.N, CompositionsPerStage: q.CompositionsPerStage.N,
+		ReplicationsPerParticipant: q.ReplicationsPerParticipant.N,
+	}
+}
+
 // tellAddresses finds out what clients are told: the public URL, and from it the endpoints.
 func (n *Node) tellAddresses() (live.Endpoints, error) {
 	told, err := n.mediaAddresses()
@@ -66,6 +77,9 @@ func (n *Node) tellAddresses() (live.Endpoints, error) {
 		return live.Endpoints{}, err
 	}
 	n.public = publicURL(n.config.PublicURL, n.listen.Addr(), told)
+	if n.config.PublicURL == "" && n.config.TLS.On() {
+		n.public = encrypted(n.public, n.config.TLS.Domains)
+	}
 	return endpoints(n.public, n.config.RTMP)
 }
 
