@@ -56,7 +56,7 @@ func each(t *testing.T, quotas control.Quotas, test func(*testing.T, *house)) {
 	storetest.Each(t, func(t *testing.T, o store.Options) { test(t, build(t, storetest.Open(t, o), quotas)) })
 }
 
-func build(t *testing.T, s *store.Store, quotas control.Quotas) *house {
+func build(t testing.TB, s *store.Store, quotas control.Quotas) *house {
 	t.Helper()
 	b := inproc.New()
 	t.Cleanup(func() { _ = b.Close() })
@@ -73,7 +73,7 @@ func (h *house) options(quotas control.Quotas) control.Options {
 	}
 }
 
-func open(t *testing.T, o control.Options) *control.Service {
+func open(t testing.TB, o control.Options) *control.Service {
 	t.Helper()
 	s, err := control.Open(context.Background(), o)
 	if err != nil {

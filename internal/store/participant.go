@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/proscenium-live/proscenium/internal/live"
 )
@@ -39,7 +40,7 @@ func (t *Tx) PutParticipant(ctx context.Context, p live.Participant) error {
 		recording_prefix = excluded.recording_prefix, replication = excluded.replication,
 		replication_state = excluded.replication_state, source_stage = excluded.source_stage,
 		source_session = excluded.source_session, redundant = excluded.redundant, ingest = excluded.ingest`,
-		string(p.ID), string(p.Stage), string(p.Session), p.UserID, attributes, truth(p.Connected), truth(p.Published),
+		string(p.ID), string(p.Stage), string(p.Session), column(p.UserID), attributes, truth(p.Connected), truth(p.Published),
 		p.Protocol, string(client), string(p.Recording), p.RecordingBucket, p.RecordingPrefix, string(p.Replication),
 		string(p.ReplicationState), p.SourceStage.Text(), string(p.SourceSession), truth(p.Redundant), p.Ingest.Text(),
 		toMicros(p.JoinedAt))
@@ -77,7 +78,7 @@ func (q Participants) where() (string, []any) {
 	}
 	text := ` WHERE participants.session = $1 AND participants.stage = $2`
 	if q.UserID != "" {
-		text += ` AND user_id = ` + arg(q.UserID)
+		text += ` AND user_id = ` + arg(column(q.UserID))
 	}
 	if q.Published != nil {
 		text += ` AND published = ` + arg(truth(*q.Published))
@@ -148,6 +149,9 @@ func encodeAttributes(attributes map[string]string) (string, error) {
 	}
 	return string(text), nil
 }
+
+// column is how a text of any characters is kept in a column of its own: PostgreSQL takes no NUL there.
+func column(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
 
 // truth is how truths are kept: the two databases have no type for them in common.
 func truth(b bool) int64 {

@@ -16,8 +16,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childPath); path != "" {
-		writeUntilKilled(path)
+	if o := (store.Options{Path: os.Getenv(childPath), URL: os.Getenv(childURL)}); o != (store.Options{}) {
+		writeUntilKilled(o)
 	}
 	storetest.Main(m)
 }
