@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -201,10 +202,20 @@ func (c *Config) lookup(s *Setting) *pflag.Flag {
 
 // AddFlags defines a flag in set for every setting that has one, and --config. Load reads them from it.
 func (c *Config) AddFlags(set *pflag.FlagSet) {
+	c.addFlags(set, func(*Setting) bool { return true })
+}
+
+// AddFlagsOf is AddFlags for a command that takes some settings only, given by their keys. The others are read
+// from environment and file.
+func (c *Config) AddFlagsOf(set *pflag.FlagSet, keys ...string) {
+	c.addFlags(set, func(s *Setting) bool { return slices.Contains(keys, s.Key) })
+}
+
+func (c *Config) addFlags(set *pflag.FlagSet, wanted func(*Setting) bool) {
 	c.flags = set
 	set.String("config", "", "YAML file of settings (environment: "+envPrefix+"CONFIG)")
 	for _, s := range c.settings {
-		if s.from&fromFlag == 0 {
+		if s.from&fromFlag == 0 || !wanted(s) {
 			continue
 		}
 		flag := set.VarPF(&flagText{text: s.Default, kind: s.value.kind}, s.Name(), "", s.usage())

@@ -64,28 +64,43 @@ type Records struct {
 	Store *store.Store
 	Book  access.Book
 	Path  string // of the SQLite file; "" with PostgreSQL
+
+	dir *dataDir
+}
+
+// MasterKeyFile returns where the key is without which access keys cannot be read, unless a setting gives it.
+func (r *Records) MasterKeyFile() string { return r.dir.file(masterKeyFile) }
+
+// RecordsOptions say which records, and what for.
+type RecordsOptions struct {
+	Config *config.Config
+	AsIs   bool // leaves the schema as it is found
 }
 
 // OpenRecords opens the database that a node of this configuration has. The node may run meanwhile. There is an
 // error if there is no such database yet.
-func OpenRecords(ctx context.Context, c *config.Config) (*Records, error) {
+func OpenRecords(ctx context.Context, o RecordsOptions) (*Records, error) {
+	c := o.Config
 	dir, err := lookAtDataDir(c.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	o := store.Options{URL: c.Database}
+	where := store.Options{URL: c.Database, AsIs: o.AsIs}
 	if c.Database == "sqlite" {
-		o = store.Options{Path: dir.file(databaseFile)}
-		if _, err := os.Stat(o.Path); err != nil {
+		where.URL, where.Path = "", dir.file(databaseFile)
+		if _, err := os.Stat(where.Path); err != nil {
 			return nil, fmt.Errorf("there is no database in %s: start the server once, or name its data dir with --data-dir (%w)",
 				dir.path, err)
 		}
 	}
-	r := &Records{Path: o.Path}
-	if r.Store, err = store.Open(ctx, o); err != nil {
+	r := &Records{Path: where.Path, dir: dir}
+	if r.Store, err = store.Open(ctx, where); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	r.Book.Store = r.Store
+	if o.AsIs { // no keys are added
+		return r, nil
+	}
 	if r.Book.Master, err = masterKey(c, dir); err != nil {
 		return nil, errors.Join(err, r.Store.Close())
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	Path string
 	// URL is a PostgreSQL database: postgres://user:password@host/name?options.
 	URL string
+	// AsIs leaves the schema as it is found, for who only copies it.
+	AsIs bool
 	// Log gets migrations; nil discards.
 	Log *slog.Logger
 }
@@ -38,7 +40,7 @@ type Store struct {
 	log     *slog.Logger
 }
 
-// Open opens the database and brings its schema up to date.
+// Open opens the database and brings its schema up to date, unless it is to stay as it is.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s, err := open(o)
 	if err != nil {
@@ -47,6 +49,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.log = o.Log
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if o.AsIs {
+		return s, nil
 	}
 	if err := s.migrate(ctx, shipped()); err != nil {
 		return nil, errors.Join(err, s.Close())
