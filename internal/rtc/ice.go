@@ -62,6 +62,7 @@ type agent struct {
 	previous *session // valid until current is nominated
 	paths    []candidatePath
 	chosen   candidatePath // what selected points at
+	first    media.Time    // of the first valid check
 	consent  media.Time    // of the last valid check
 	checks   int           // in the second
 	second   int64
@@ -183,6 +184,9 @@ func (p *Peer) checked(s *session, from packetio.Path, c check, now media.Time) 
 	}
 	if a.checks++; a.checks > checksPerSecond {
 		return false
+	}
+	if a.first == 0 {
+		a.first = now
 	}
 	a.consent = now
 	path := a.path(p, from, now)
@@ -315,4 +319,11 @@ func (a *agent) quiet(since, now media.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return now - max(a.consent, since)
+}
+
+// reached returns when the first valid check came, 0 if none has.
+func (a *agent) reached() media.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.first
 }

@@ -158,6 +158,9 @@ func (p *Peer) rtpIn(data []byte, now media.Time) {
 	}
 	s.count(&h, now)
 	c.PacketsIn.Add(1)
+	if in.stats.First == 0 {
+		in.stats.First = now
+	}
 	in.stats.PacketsReceived++
 	in.stats.BytesReceived += uint64(len(data))
 	p.deliver(s, &h, payload, now)
@@ -182,7 +185,7 @@ func (p *Peer) newStream(h *header) *received {
 		default:
 			continue
 		}
-		s := &received{ssrc: h.ssrc, remote: r}
+		s := &received{ssrc: h.ssrc, remote: r, repeats: h.payloadType != r.payloadType}
 		p.rx.streams = append(p.rx.streams, s)
 		return s
 	}

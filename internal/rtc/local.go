@@ -32,8 +32,9 @@ type outgoing struct {
 	mu        sync.Mutex
 	sealer    sealer // nil before the keys are there, and after the end
 	context   *srtp.Context
-	transport uint16 // last transport-wide sequence number
-	rtcp      []byte // reused
+	transport uint16     // last transport-wide sequence number
+	first     media.Time // when the first packet of media was written, 0 before
+	rtcp      []byte     // reused
 	rtcpHead  rtcp.Header
 }
 
@@ -153,6 +154,9 @@ func (l *Local) Write(b *packetio.Batch, h media.Header, payload []byte) {
 		return
 	}
 	if l.put(b, *path, h, payload, index) {
+		if tx.first == 0 {
+			tx.first = media.Now()
+		}
 		l.main.packets++
 		l.main.octets += uint32(len(payload))
 	}

@@ -77,6 +77,7 @@ func (r *remote) RequestPackets(seqs []uint16) {
 type received struct {
 	ssrc     uint32
 	remote   *remote
+	repeats  bool // carries retransmissions
 	started  bool
 	first    uint32 // extended number
 	highest  uint32 // extended number

@@ -27,6 +27,21 @@ type Stats struct {
 	FeedbackReceived uint64 // packets that transport-wide feedback reports as come
 	FeedbackLost     uint64 // and as lost
 	Estimate         media.Bitrate
+
+	// Lines tell, by kind, how the tracks of a publisher arrive; retransmissions are not in them.
+	Lines [media.Video + 1]Line
+
+	// Moments of the peer's life, 0 before they come.
+	Born  media.Time // the offer was taken
+	Path  media.Time // the first valid connectivity check
+	First media.Time // the first packet of media, in of a publisher, out to a viewer
+}
+
+// Line is how a track of a publisher arrives.
+type Line struct {
+	Expected uint64 // packets, by their numbers
+	Packets  uint64 // that came
+	Jitter   time.Duration
 }
 
 // Stats returns the peer's figures. It takes the peer's locks for a moment.
@@ -38,6 +53,7 @@ func (p *Peer) Stats() Stats {
 		if lost := int64(r.highest-r.first+1) - int64(r.packets); r.started && lost > 0 {
 			s.Lost += uint64(lost)
 		}
+		s.Lines[r.remote.track.Kind].add(r)
 	}
 	p.rx.mu.Unlock()
 	p.tx.mu.Lock()
@@ -46,11 +62,25 @@ func (p *Peer) Stats() Stats {
 		s.BytesSent += uint64(l.main.octets)
 		s.Resent += uint64(l.rtx.packets)
 	}
+	s.First = max(s.First, p.tx.first) // a peer has one of them
 	p.tx.mu.Unlock()
 	s.State = p.State()
-	s.Quiet = p.ice.quiet(p.born, media.Now())
+	s.Born = p.born
+	s.Quiet, s.Path = p.ice.quiet(p.born, media.Now()), p.ice.reached()
 	if path := p.ice.selected.Load(); path != nil {
 		s.Remote, s.TCP = path.Remote(), path.TCP()
 	}
 	return s
+}
+
+// add counts one SSRC in, unless it carries retransmissions; the caller holds rx.mu.
+func (l *Line) add(r *received) {
+	if !r.started || r.repeats {
+		return
+	}
+	l.Expected += uint64(r.highest - r.first + 1)
+	l.Packets += uint64(r.packets)
+	if rate := r.remote.track.Codec.ClockRate; rate > 0 && r.ssrc == r.remote.ssrc.Load() {
+		l.Jitter = time.Duration(uint64(r.jitter>>4) * uint64(time.Second) / uint64(rate))
+	}
 }

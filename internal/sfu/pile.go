@@ -6,6 +6,7 @@ import "sync/atomic"
 // it once at most.
 type pile[T any] struct {
 	top atomic.Pointer[place[T]]
+	n   atomic.Int64 // on the pile
 }
 
 // place is a thing's place on a pile; the thing holds it.
@@ -20,6 +21,7 @@ func (l *pile[T]) put(p *place[T]) bool {
 	if p.taken.Swap(true) {
 		return false
 	}
+	l.n.Add(1)
 	for {
 		top := l.top.Load()
 		p.below = top
@@ -34,6 +36,7 @@ func (l *pile[T]) each(f func(*T)) {
 	p := l.top.Swap(nil)
 	for p != nil {
 		below := p.below
+		l.n.Add(-1)
 		p.taken.Store(false)
 		f(p.thing)
 		p = below

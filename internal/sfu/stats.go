@@ -96,6 +96,9 @@ type Stats struct {
 	// Delay counts turns by the time from the arrival of their oldest packet to the end of the turn.
 	Delay    [len(DelayBuckets) + 1]uint64
 	DelaySum time.Duration
+	// Waiting is how much the workers have before them now: shares of up-tracks with something to spread, and
+	// down-tracks with something in their inbox.
+	Waiting int
 }
 
 type workerCounters struct {
@@ -117,6 +120,7 @@ func (e *Engine) Stats() Stats {
 	var s Stats
 	for _, w := range e.workers {
 		s.Turns += w.stats.turns.Load()
+		s.Waiting += int(w.shares.n.Load() + w.downs.n.Load())
 		s.Packets += w.stats.packets.Load()
 		s.Bytes += w.stats.bytes.Load()
 		s.DelaySum += time.Duration(w.stats.delaySum.Load())
