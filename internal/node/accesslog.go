@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/api"
 )
 
@@ -55,7 +56,7 @@ func pathOf(path string) string {
 	case "/healthz", "/readyz", "/metrics", "/whip", "/":
 		return path
 	}
-	for _, prefix := range []string{"/console/", "/events/", "/whip/subscribe/", "/whip/sessions/", "/tags/", "/debug/pprof/"} {
+	for _, prefix := range []string{"/console/", "/events/", "/whip/subscribe/", "/whip/sessions/", "/tags/", admin.Path, "/debug/pprof/"} {
 		if strings.HasPrefix(path, prefix) {
 			return prefix
 		}

@@ -25,7 +25,7 @@ func (n *Node) openDoor(context.Context) error {
 	}
 	questions := http.NewServeMux()
 	n.openAdmin().Register(questions)
-	d := &door{console: pages, api: calls, admin: questions, signal: http.HandlerFunc(noMedia)}
+	d := &door{console: pages, api: calls, admin: questions, operators: n.operators, signal: http.HandlerFunc(noMedia)}
 	if n.media != nil {
 		d.signal = n.media.handler()
 	}
@@ -76,6 +76,12 @@ func (n *Node) limiter() (api.Limiter, error) {
 	return api.NewLimiter(limited, nil), nil
 }
 
+// openOperators makes the endpoints for operators, for others to add to.
+func (n *Node) openOperators(context.Context) error {
+	n.operators = admin.NewV1(admin.V1Options{Keys: n.keyring, Region: n.config.Region, Log: n.log})
+	return nil
+}
+
 func (n *Node) openAdmin() *admin.Admin {
 	allow := make([]netip.Prefix, len(n.config.MetricsAllow))
 	for i, text := range n.config.MetricsAllow {
@@ -88,7 +94,7 @@ func (n *Node) openAdmin() *admin.Admin {
 
 // door sends each request to who answers it. It looks at the path as it came and cleans nothing: the API signs
 // paths, and a redirect to a cleaner one would be a false signature.
-type door struct{ console, api, admin, signal http.Handler }
+type door struct{ console, api, admin, operators, signal http.Handler }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.choose(r).ServeHTTP(w, r)
@@ -99,6 +105,8 @@ func (d *door) choose(r *http.Request) http.Handler {
 	switch {
 	case path == "/healthz", path == "/readyz", path == "/metrics", strings.HasPrefix(path, "/debug/pprof/"):
 		return d.admin
+	case strings.HasPrefix(path, admin.Path):
+		return d.operators
 	case path == "/console", strings.HasPrefix(path, console.Path):
 		return d.console
 	case strings.HasPrefix(path, "/events/"), path == "/whip", strings.HasPrefix(path, "/whip/"):

@@ -50,10 +50,12 @@ type Node struct {
 
 	store   *store.Store
 	keyring *access.Keyring
-	bus     *nats.Bus
-	control *control.Service
-	media   *mediaRole // nil without the role
-	handler http.Handler
+	// operators has the endpoints below /admin/v1/; roles add theirs when they open.
+	operators *admin.V1
+	bus       *nats.Bus
+	control   *control.Service
+	media     *mediaRole // nil without the role
+	handler   http.Handler
 
 	running  []*part
 	closers  []closer
@@ -78,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 		n.log = slog.Default()
 	}
 	n.countOpen()
-	for _, open := range []func(context.Context) error{n.openData, n.openListener, n.openTLS, n.openStore, n.openKeys, n.openBus, n.openRoles, n.openDoor} {
+	for _, open := range []func(context.Context) error{n.openData, n.openListener, n.openTLS, n.openStore, n.openKeys, n.openOperators, n.openBus, n.openRoles, n.openDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
