@@ -65,11 +65,39 @@ func build(t testing.TB, s *store.Store, quotas control.Quotas) *house {
 	return h
 }
 
+// sqlite returns an empty store in a file.
+func sqlite(t testing.TB) *store.Store {
+	t.Helper()
+	return storetest.Open(t, storetest.SQLite(t))
+}
+
+// houseOn returns a control plane on SQLite, for what the database has no part in.
+func houseOn(t *testing.T) *house {
+	t.Helper()
+	return build(t, sqlite(t), control.Quotas{})
+}
+
+// setIngest changes an ingest configuration's record, as whoever takes its stream will.
+func (h *house) setIngest(t *testing.T, arn live.ARN, change func(*live.Ingest)) {
+	t.Helper()
+	err := h.store.Write(t.Context(), func(tx *store.Tx) error {
+		in, err := store.FindRecord[live.Ingest](t.Context(), tx, arn)
+		if err != nil {
+			return err
+		}
+		change(&in)
+		return tx.UpdateRecord(t.Context(), &in)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (h *house) options(quotas control.Quotas) control.Options {
 	return control.Options{
 		Store: h.store, Bus: h.bus, Node: "node00000001", Region: region, Account: account,
 		Endpoints: live.Endpoints{Events: "ws://localhost/events", WHIP: "http://localhost/whip", RTMP: "rtmp://localhost/app/"},
-		Quotas:    quotas, Now: h.clock.now,
+		Quotas:    quotas, Now: h.clock.now, Buckets: somewhere{},
 	}
 }
 
