@@ -6,7 +6,7 @@ import "github.com/proscenium-live/proscenium/internal/live"
 //
 //	control.session.open     request live.OpenSession → live.SessionGrant      host → control (group "control")
 //	control.session.closed   request live.SessionClosed → {}                   host → control (group "control")
-//	control.fact             publish live.Fact                                 host → control (group "control")
+//	control.facts            request live.Reports → {}, once they are written  host → control (group "control")
 //	control.key              request live.AskKey → live.KeyAnswer              host → control (group "control")
 //	host.key.forget          request live.ForgetKey → {}                       control → every host
 //	host.stage.ID.ask        request live.AskParticipant → live.ParticipantAnswer  control → the host of the stage
@@ -15,7 +15,7 @@ import "github.com/proscenium-live/proscenium/internal/live"
 const (
 	OpenSession   = "control.session.open"
 	SessionClosed = "control.session.closed"
-	Fact          = "control.fact"
+	Facts         = "control.facts"
 	AskKey        = "control.key"
 	ForgetKey     = "host.key.forget"
 	ControlGroup  = "control"

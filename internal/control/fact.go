@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -13,15 +12,8 @@ import (
 	"github.com/proscenium-live/proscenium/internal/store"
 )
 
-const (
-	// keptFacts is how many facts are remembered in memory: enough to see what happened just now.
-	keptFacts = 1024
-	// maxPending is how many facts wait to be written, at about 500 bytes each. More wait only while the
-	// database is away.
-	maxPending = 100_000
-	// batch is how many facts one transaction writes.
-	batch = 500
-)
+// keptFacts is how many facts are remembered in memory: enough to see what happened just now.
+const keptFacts = 1024
 
 // facts remembers the last facts that hosts reported.
 type facts struct {
@@ -48,110 +40,74 @@ func (f *facts) last() []live.Fact {
 	return slices.Concat(f.ring[f.next:], f.ring[:f.next])
 }
 
-// noteFact takes a host's report of a participant.
-func (c *core) noteFact(_ context.Context, fact live.Fact) (struct{}, error) {
-	c.facts.add(fact)
-	c.history.add(fact)
-	c.log.Debug("fact", "name", fact.Name, "session_id", fact.Session, "participant_id", fact.Participant)
+// maxReports bounds what one message may bring.
+const maxReports = 10_000
+
+// takeReports writes what a host reports, and answers when it is written: until then the host keeps it.
+func (c *core) takeReports(ctx context.Context, r live.Reports) (struct{}, error) {
+	if r.Node == "" || r.Boot == "" || r.First == 0 || len(r.Facts) > maxReports {
+		return struct{}{}, errors.New("no reports of a host")
+	}
+	if err := c.write(ctx, r); err != nil {
+		c.log.Warn("facts not written", "node_id", r.Node, "waiting", len(r.Facts), "error", err)
+		return struct{}{}, errors.New("the records cannot be reached")
+	}
+	for _, fact := range r.Facts {
+		c.facts.add(fact)
+		c.log.Debug("fact", "name", fact.Name, "session_id", fact.Session, "participant_id", fact.Participant)
+	}
 	return struct{}{}, nil
 }
 
-// history writes what hosts report into the records, many facts at once: those who wait for the bus do not wait
-// for the disk. Facts are written in the order in which they came; what came before a read is seen by it.
-type history struct {
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
-	wake  chan struct{} // has a token when something waits
-
-	mu      sync.Mutex
-	waiting []live.Event // with what else the fact says in facts, at the same index
-	facts   []live.Fact
-	lastID  int64
-	lost    uint64
-
-	writing sync.Mutex // held by who writes, and never taken while mu is held
-}
-
-func newHistory(s *store.Store, log *slog.Logger, now func() time.Time) *history {
-	return &history{store: s, log: log, now: now, wake: make(chan struct{}, 1)}
-}
-
-// add takes a fact, or drops it if too many wait.
-func (h *history) add(f live.Fact) {
-	id := h.nextID(h.now())
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.facts) >= maxPending {
-		if h.lost++; h.lost == 1 {
-			h.log.Error("facts are lost: they cannot be written as fast as they come", "waiting", len(h.facts))
-		}
-		return
-	}
-	h.facts = append(h.facts, f)
-	h.waiting = append(h.waiting, live.Event{
-		ID: id, Name: f.Name, Participant: f.Participant, Remote: f.Remote, ErrorCode: f.ErrorCode,
-		At: f.At.UTC().Truncate(time.Microsecond),
-	})
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
-}
-
-// nextID returns the id of an event. Ids rise, so that events of one moment keep their order.
-func (h *history) nextID(now time.Time) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.lastID = max(h.lastID+1, now.UnixMicro())
-	return fmt.Sprintf("%016x%s", h.lastID, live.NewSecretText(4)) // other servers count too
-}
-
-// flush writes what waits. What cannot be written because the database is away goes on waiting.
-func (h *history) flush(ctx context.Context) {
-	h.writing.Lock()
-	defer h.writing.Unlock()
-	for {
-		h.mu.Lock()
-		n := min(len(h.facts), batch)
-		facts, events := h.facts[:n:n], h.waiting[:n:n]
-		h.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		if err := h.write(ctx, facts, events); err != nil {
-			if ctx.Err() == nil {
-				h.log.Warn("facts not written", "waiting", n, "error", err)
-			}
-			return
-		}
-		h.mu.Lock()
-		h.facts, h.waiting = slices.Clone(h.facts[n:]), slices.Clone(h.waiting[n:])
-		h.mu.Unlock()
-	}
-}
-
-// write writes facts in one transaction. A fact that the database does not take must not keep those behind it
+// write writes reports in one transaction. A fact that the database does not take must not keep those behind it
 // waiting for ever: it is searched for by halves, and dropped.
-func (h *history) write(ctx context.Context, facts []live.Fact, events []live.Event) error {
-	err := h.store.Write(ctx, func(tx *store.Tx) error { return apply(ctx, tx, facts, events) })
-	if err == nil || ctx.Err() != nil || h.store.Ping(ctx) != nil {
+func (c *core) write(ctx context.Context, r live.Reports) error {
+	err := c.store.Write(ctx, func(tx *store.Tx) error { return c.take(ctx, tx, r) })
+	if err == nil {
+		c.tellAdded()
+		return nil
+	}
+	if ctx.Err() != nil || c.store.Ping(ctx) != nil {
 		return err
 	}
-	if n := len(facts); n > 1 {
-		if err := h.write(ctx, facts[:n/2], events[:n/2]); err != nil {
+	if n := len(r.Facts); n > 1 {
+		first, second := r, r
+		first.Facts, second.Facts, second.First = r.Facts[:n/2], r.Facts[n/2:], r.First+uint64(n/2) //nolint:gosec // a count
+		if err := c.write(ctx, first); err != nil {
 			return err
 		}
-		return h.write(ctx, facts[n/2:], events[n/2:])
+		return c.write(ctx, second)
 	}
-	h.log.Error("fact cannot be kept", "name", facts[0].Name, "session_id", facts[0].Session, "error", err)
+	c.log.Error("fact cannot be kept", "name", r.Facts[0].Name, "session_id", r.Facts[0].Session, "error", err)
 	return nil
 }
 
-// apply brings the records up to date with facts.
-func apply(ctx context.Context, tx *store.Tx, facts []live.Fact, events []live.Event) error {
+// take brings the records up to date with those of the facts that are new.
+func (c *core) take(ctx context.Context, tx *store.Tx, r live.Reports) error {
+	// The lock orders us and another server that was sent the same.
+	if err := tx.Lock(ctx, "reports of "+string(r.Node)); err != nil {
+		return err
+	}
+	had, err := tx.Reported(ctx, r.Node, r.Boot)
+	if err != nil {
+		return err
+	}
+	after := r.First + uint64(len(r.Facts))
+	if had+1 >= after {
+		return nil
+	}
+	fresh := r.Facts
+	if had >= r.First {
+		fresh = fresh[had+1-r.First:]
+	}
+	return firstOf(c.apply(ctx, tx, fresh), tx.PutReported(ctx, r.Node, r.Boot, after-1))
+}
+
+// apply brings the records up to date with facts, and puts the events of them into the outbox.
+func (c *core) apply(ctx context.Context, tx *store.Tx, facts []live.Fact) error {
 	sessions := map[live.SessionID]live.StageID{}
-	for i, f := range facts {
+	var out []store.OutEvent
+	for _, f := range facts {
 		stage, known := sessions[f.Session]
 		if !known {
 			session, err := tx.Session(ctx, f.Session)
@@ -164,34 +120,40 @@ func apply(ctx context.Context, tx *store.Tx, facts []live.Fact, events []live.E
 		if stage == "" || stage != f.Stage {
 			continue // no session of ours: there is nothing that it could be kept with
 		}
-		if err := applyOne(ctx, tx, f, events[i]); err != nil {
+		p, e, err := c.applyOne(ctx, tx, f)
+		if err != nil {
 			return err
 		}
+		if told, ok := c.tell(p, e); ok {
+			out = append(out, told)
+		}
 	}
-	return nil
+	return tx.PutOut(ctx, out)
 }
 
-func applyOne(ctx context.Context, tx *store.Tx, f live.Fact, e live.Event) error {
+// applyOne keeps a fact as an event of its participant, and brings the participant up to date.
+func (c *core) applyOne(ctx context.Context, tx *store.Tx, f live.Fact) (live.Participant, live.Event, error) {
+	e := live.Event{
+		ID: c.history.nextID(c.now()), Name: f.Name, Participant: f.Participant, Remote: f.Remote, ErrorCode: f.ErrorCode,
+		At: f.At.UTC().Truncate(time.Microsecond),
+	}
 	if err := tx.InsertEvent(ctx, f.Stage, f.Session, e); err != nil {
-		return err
+		return live.Participant{}, e, err
 	}
 	p, err := tx.Participant(ctx, f.Stage, f.Session, f.Participant)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if f.Name == live.ParticipantRefused {
-			return nil // who was not let in takes no part
-		}
+	fresh := errors.Is(err, store.ErrNotFound)
+	if fresh {
 		p = live.Participant{
 			ID: f.Participant, Stage: f.Stage, Session: f.Session, UserID: f.UserID, Protocol: live.ProtocolUnknown,
 			Recording: live.RecordingDisabled, Replication: live.ReplicationNone, JoinedAt: e.At,
 		}
-	case err != nil:
-		return err
+	} else if err != nil {
+		return p, e, err
 	}
-	if !follow(&p, f) && err == nil {
-		return nil
+	if !follow(&p, f) {
+		return p, e, nil // who was not let in takes no part
 	}
-	return tx.PutParticipant(ctx, p)
+	return p, e, tx.PutParticipant(ctx, p)
 }
 
 // follow brings a participant up to date with a fact and tells whether that changed anything.
@@ -199,6 +161,9 @@ func follow(p *live.Participant, f live.Fact) bool {
 	switch f.Name {
 	case live.ParticipantJoined:
 		p.Connected, p.UserID, p.Attributes = true, f.UserID, f.Attributes
+		if f.Client != (live.Client{}) {
+			p.Client = f.Client
+		}
 	case live.ParticipantLeft:
 		p.Connected = false
 	case live.PublishStarted:
@@ -210,4 +175,18 @@ func follow(p *live.Participant, f live.Fact) bool {
 		return false
 	}
 	return true
+}
+
+// history gives events their ids.
+type history struct {
+	mu     sync.Mutex
+	lastID int64
+}
+
+// nextID returns the id of an event. Ids rise, so that events of one moment keep their order.
+func (h *history) nextID(now time.Time) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastID = max(h.lastID+1, now.UnixMicro())
+	return fmt.Sprintf("%016x%s", h.lastID, live.NewSecretText(4)) // other servers count too
 }

@@ -47,14 +47,13 @@ func (s *Sessions) List(ctx context.Context, stage live.ARN, p Page) (items []li
 		})
 }
 
-// Get returns someone's part in a session, or NotFound. Hosts report what happens within a moment.
+// Get returns someone's part in a session, or NotFound.
 func (p *Participants) Get(
 	ctx context.Context, stage live.ARN, session live.SessionID, id live.ParticipantID,
 ) (live.Participant, error) {
 	if err := p.stageARN(stage); err != nil {
 		return live.Participant{}, err
 	}
-	p.history.flush(ctx)
 	var who live.Participant
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
 		who, err = tx.Participant(ctx, live.StageID(stage.ID), session, id)
@@ -79,7 +78,6 @@ func (p *Participants) List(
 		return nil, "", live.Errorf(live.Invalid, "%d filters are given, at most one is allowed of "+
 			"filterByUserId, filterByPublished, filterByState and filterByRecordingState", n)
 	}
-	p.history.flush(ctx)
 	q := store.Participants{
 		Stage: live.StageID(stage.ID), Session: session,
 		UserID: f.UserID, Published: f.Published, Connected: f.Connected, Recording: f.Recording,
@@ -122,7 +120,6 @@ func (p *Participants) Events(
 	if err := p.stageARN(stage); err != nil {
 		return nil, "", err
 	}
-	p.history.flush(ctx)
 	name := fmt.Sprintf("events/%s/%s/%s", stage, session, id)
 	return paged(p.core, name, page, ofFifty,
 		func(it *live.Event) store.Cursor { return store.Cursor{At: it.At, ID: it.ID} },

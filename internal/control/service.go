@@ -3,14 +3,14 @@
 // and answers what the hosts ask.
 //
 // Open subscribes to the control subjects of bus/subjects.go, so that hosts are served from then on. Run owns
-// the one goroutine of the package: it writes what hosts report, tells hosts again what they did not hear, and
-// forgets what has expired.
+// the one goroutine of the package: it tells hosts again what they did not hear, and forgets what has expired.
 //
 // AWS shapes and exceptions are deliberately not here (api has them), nor is anything that carries media: what
 // composes, replicates and broadcasts stands behind the interfaces of compositor.go.
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +44,9 @@ type Options struct {
 	Broadcasts Broadcasts
 	// Log gets what went wrong and was coped with; nil discards.
 	Log *slog.Logger
+	// History is how long what happened in a session can be read after its end, Events how long the events of it
+	// are kept for the outside; 0 means 60 and 7 days.
+	History, Events time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -92,7 +95,10 @@ type core struct {
 	pages    *pages
 	orders   *orders
 	facts    facts
-	history  *history
+	added    chan struct{} // has a token when there are new events
+
+	keepHistory, keepEvents time.Duration
+	history                 history
 }
 
 // Open loads or makes the server's keys, ends the sessions that this node left open, and begins to answer the
@@ -105,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if err := c.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.endLeftSessions(ctx), c.failLeftCompositions(ctx)); err != nil {
+	if err := errors.Join(c.takeLeave(ctx), c.endLeftSessions(ctx), c.failLeftCompositions(ctx)); err != nil {
 		return nil, err
 	}
 	s := &Service{
@@ -128,6 +134,7 @@ func newCore(o Options) (*core, error) {
 	c := &core{
 		store: o.Store, bus: o.Bus, node: o.Node, home: live.Home{Region: o.Region, Account: o.Account},
 		endpoints: o.Endpoints, quotas: o.Quotas.orOpen(), log: o.Log, now: o.Now,
+		keepHistory: cmp.Or(o.History, defaultHistory), keepEvents: cmp.Or(o.Events, defaultEvents),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -135,8 +142,7 @@ func newCore(o Options) (*core, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.orders = newOrders(c.bus, c.log)
-	c.history = newHistory(c.store, c.log, c.now)
+	c.orders, c.added = newOrders(c.bus, c.log), make(chan struct{}, 1)
 	c.buckets, c.compositor = or[Buckets](o.Buckets, noBuckets{}), or[Compositor](o.Compositor, noCompositor{})
 	c.replicator = or[Replicator](o.Replicator, noReplicator{})
 	c.broadcasts = or[Broadcasts](o.Broadcasts, noBroadcasts{})
@@ -157,7 +163,7 @@ func (s *Service) subscribe() error {
 	for subject, serve := range map[string]bus.Handler{
 		bus.OpenSession:   bus.Serve(c.openSession),
 		bus.SessionClosed: bus.Serve(c.closeSession),
-		bus.Fact:          bus.Serve(c.noteFact),
+		bus.Facts:         bus.Serve(c.takeReports),
 		bus.AskKey:        bus.Serve(c.answerKey),
 	} {
 		sub, err := c.bus.Subscribe(subject, bus.ControlGroup, serve)
@@ -179,7 +185,7 @@ func (s *Service) LastFacts() []live.Fact { return s.core.facts.last() }
 // pruneEvery is how often what has expired is forgotten. It does no harm, only takes room.
 const pruneEvery = time.Hour
 
-// Run writes what hosts report, repeats orders that a host has not acknowledged and forgets what has expired,
+// Run repeats orders that a host has not acknowledged and forgets what has expired,
 // until ctx ends. Then it closes the service and returns nil.
 func (s *Service) Run(ctx context.Context) error {
 	prune := time.NewTicker(pruneEvery)
@@ -192,27 +198,18 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.Close()
 		case <-prune.C:
 			s.core.prune(ctx)
-		case <-s.core.history.wake:
-			s.core.history.flush(ctx)
 		case <-repeat.C:
 			s.core.orders.repeat(ctx)
-			s.core.history.flush(ctx) // what could not be written before
 		}
 	}
 }
 
-// closeTimeout is how long Close may take to write what hosts have reported.
-const closeTimeout = 5 * time.Second
-
-// Close stops answering the hosts and writes what they have reported. Answers under way are waited for.
+// Close stops answering the hosts. Answers under way are waited for.
 func (s *Service) Close() error {
 	var errs []error
 	for _, sub := range s.subs {
 		errs = append(errs, sub.Close())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	s.core.history.flush(ctx)
 	return errors.Join(errs...)
 }
 
@@ -228,7 +225,7 @@ func (c *core) prune(ctx context.Context) {
 		_, err := tx.PruneIdempotent(ctx, now.Add(-idempotentFor))
 		return err
 	})
-	if err != nil && ctx.Err() == nil {
+	if err = errors.Join(err, c.pruneHistory(ctx, now)); err != nil && ctx.Err() == nil {
 		c.log.Warn("what has expired is not forgotten", "error", err)
 	}
 }

@@ -59,7 +59,6 @@ func (c *core) sessionFor(ctx context.Context, tx *store.Tx, r live.OpenSession)
 
 // closeSession notes that a host has ended a session. Telling it twice does no harm.
 func (c *core) closeSession(ctx context.Context, r live.SessionClosed) (struct{}, error) {
-	c.history.flush(ctx)
 	at := c.now()
 	if !r.At.IsZero() && r.At.Before(at) {
 		at = r.At

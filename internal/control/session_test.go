@@ -292,14 +292,14 @@ func TestFacts_AreRememberedUpToALimit(t *testing.T) {
 		h := build(t, storetest.Open(t, o), control.Quotas{})
 		for i := range 1500 {
 			fact := live.Fact{Name: live.ParticipantJoined, Participant: live.ParticipantID(fmt.Sprint(i))}
-			if err := bus.Tell(t.Context(), h.bus, bus.Fact, fact); err != nil {
+			reports := live.Reports{Node: "n", Boot: "b", First: uint64(i + 1), Facts: []live.Fact{fact}}
+			if _, err := bus.Ask[struct{}](t.Context(), h.bus, bus.Facts, reports); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := h.bus.Publish(t.Context(), bus.Fact, []byte("not JSON")); err != nil {
-			t.Fatal(err)
+		if _, err := h.bus.Request(t.Context(), bus.Facts, []byte("not JSON")); err == nil {
+			t.Error("it takes what is not JSON")
 		}
-		synctest.Wait()
 		facts := h.LastFacts()
 		if len(facts) != 1024 || facts[0].Participant != "476" || facts[1023].Participant != "1499" {
 			t.Errorf("%d facts, from %v to %v", len(facts), facts[0].Participant, facts[len(facts)-1].Participant)

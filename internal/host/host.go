@@ -55,7 +55,7 @@ type Options struct {
 	MediaSessions     int // of one participant; 0 means 64
 	PendingPerToken   int // media sessions of one participant that are not connected yet; 0 means 32
 	PendingPerAddress int // the same of one address; 0 means 1024
-	FactQueue         int // facts that wait for the bus; 0 means 8192
+	FactQueue         int // facts that wait to be written, at about 500 bytes each; 0 means 65536
 
 	// Connected hears how long a client's media session took from its offer to its media path; nil: nobody does.
 	// It is called by the peer's goroutine and must not block.
@@ -77,7 +77,7 @@ func (o Options) withDefaults() Options {
 	o.MediaSessions = cmp.Or(o.MediaSessions, 64)
 	o.PendingPerToken = cmp.Or(o.PendingPerToken, 32)
 	o.PendingPerAddress = cmp.Or(o.PendingPerAddress, 1024)
-	o.FactQueue = cmp.Or(o.FactQueue, 8192)
+	o.FactQueue = cmp.Or(o.FactQueue, 65536)
 	return o
 }
 

@@ -65,6 +65,7 @@ type JoinRequest struct {
 	Resume   string       // "" for a fresh join
 	Since    uint64       // with HasSince: the last version the client has seen
 	HasSince bool
+	Client   live.Client
 	Socket   Socket
 }
 
@@ -101,6 +102,7 @@ func (h *Host) join(ctx context.Context, r JoinRequest) (*Participation, error) 
 		err = h.admit(holder{stage: claims.Topic, id: claims.Participant})
 	}
 	if err != nil && r.Resume == "" {
+		h.refused(live.ParticipantRefused, claims, "", err)
 		return nil, err
 	}
 	id := roster.SocketID(h.sockets.Add(1))
@@ -108,6 +110,7 @@ func (h *Host) join(ctx context.Context, r JoinRequest) (*Participation, error) 
 		Identity: identity(claims), Socket: id, Key: secret(),
 		Resume: r.Resume, Since: r.Since, HasSince: r.HasSince, Otherwise: err,
 	}
+	c.Client = r.Client
 	var in *session
 	err = h.with(ctx, claims.Topic, func(s *session) error {
 		if err := s.fits(claims); err != nil {

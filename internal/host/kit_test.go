@@ -104,10 +104,10 @@ func (h *house) serve() {
 		h.closed = append(h.closed, c)
 		return struct{}{}, nil
 	}))
-	subscribe(bus.Fact, bus.Serve(func(_ context.Context, f live.Fact) (struct{}, error) {
+	subscribe(bus.Facts, bus.Serve(func(_ context.Context, r live.Reports) (struct{}, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.facts = append(h.facts, f)
+		h.facts = append(h.facts, r.Facts...)
 		return struct{}{}, nil
 	}))
 }

@@ -16,6 +16,8 @@ import (
 type Offer struct {
 	SDP  []byte
 	From netip.Addr // where the request came from, for limits; the zero Addr is one address like others
+
+	Client live.Client // the program that sent it
 }
 
 // Answer is the server's side of it.
@@ -39,9 +41,13 @@ func (h *Host) publish(ctx context.Context, c live.Claims, o Offer) (Answer, err
 	if !c.Capabilities.Publish {
 		return Answer{}, h.incapable(c, roster.Publish{Identity: identity(c)})
 	}
+	who := identity(c)
+	who.Client = o.Client
 	return h.negotiate(ctx, c, "", o, func(s *session, offer *sdp.Offer, m *mediaSession, po rtc.PeerOptions) ([]byte, error) {
 		if n := int(h.counts.publications.Load()); h.o.Publishers > 0 && n >= h.o.Publishers && s.publication(c.Participant) == nil {
-			return nil, nodeFull("publishers", n, h.o.Publishers, "quotas.publishers")
+			err := nodeFull("publishers", n, h.o.Publishers, "quotas.publishers")
+			s.failed(c, live.PublishFailed, "", err)
+			return nil, err
 		}
 		po.OnTrack = m.onTrack
 		peer, answer, err := h.o.Transport.Publish(offer, po)
@@ -50,7 +56,7 @@ func (h *Host) publish(ctx context.Context, c live.Claims, o Offer) (Answer, err
 			return nil, err
 		}
 		m.peer, m.tracks = peer, peer.Tracks()
-		return answer, h.enter(m, roster.Publish{Identity: identity(c), Media: m.id, Tracks: names(m.tracks), Protocol: "WHIP"})
+		return answer, h.enter(m, roster.Publish{Identity: who, Media: m.id, Tracks: names(m.tracks), Protocol: "WHIP"})
 	})
 }
 
@@ -65,11 +71,14 @@ func (h *Host) Subscribe(ctx context.Context, c live.Claims, publisher live.Part
 
 func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.ParticipantID, o Offer) (Answer, error) {
 	wish := roster.Subscribe{Identity: identity(c), Publisher: publisher}
+	wish.Client = o.Client
 	if !c.Capabilities.Subscribe {
 		return Answer{}, h.incapable(c, wish)
 	}
 	if n := int(h.counts.subscriptions.Load()); h.o.Subscriptions > 0 && n >= h.o.Subscriptions {
-		return Answer{}, nodeFull("subscriptions", n, h.o.Subscriptions, "quotas.subscriptions")
+		err := nodeFull("subscriptions", n, h.o.Subscriptions, "quotas.subscriptions")
+		h.refused(live.SubscribeFailed, c, publisher, err)
+		return Answer{}, err
 	}
 	return h.negotiate(ctx, c, publisher, o, func(s *session, offer *sdp.Offer, m *mediaSession, po rtc.PeerOptions) ([]byte, error) {
 		wish.Media = m.id
@@ -93,17 +102,23 @@ func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.Part
 	connect func(*session, *sdp.Offer, *mediaSession, rtc.PeerOptions) ([]byte, error),
 ) (Answer, error) {
 	offered := time.Now()
-	who := holder{stage: c.Topic, id: c.Participant}
+	who, failed := holder{stage: c.Topic, id: c.Participant}, live.PublishFailed
+	if publisher != "" {
+		failed = live.SubscribeFailed
+	}
 	if err := h.admit(who); err != nil {
+		h.refused(failed, c, publisher, err)
 		return Answer{}, err
 	}
 	release, err := h.pending.reserve(who, o.From)
 	if err != nil {
+		h.refused(failed, c, publisher, err)
 		return Answer{}, err
 	}
 	offer, err := sdp.ParseOffer(o.SDP)
 	if err != nil {
 		release()
+		h.refused(failed, c, publisher, err)
 		return Answer{}, err
 	}
 	var m *mediaSession
@@ -172,6 +187,29 @@ func (h *Host) incapable(c live.Claims, command roster.Command) error {
 	return live.Refuse(live.Denied, live.InsufficientCapabilities, "the token does not allow this")
 }
 
+// refused reports what was refused before any session was asked. It is kept with the stage's session if there is one;
+// none is opened for that. That the server drains is nobody's error.
+func (h *Host) refused(name live.FactName, c live.Claims, remote live.ParticipantID, err error) {
+	s := h.lookup(c.Topic)
+	if s == nil || h.draining.Load() {
+		return
+	}
+	select {
+	case <-s.ready:
+		if s.err == nil && s.fits(c) == nil && !s.barred(c.Participant) {
+			s.failed(c, name, remote, err)
+		}
+	default:
+	}
+}
+
+// barred reports whether a participant was thrown out: what it tries is not recorded.
+func (s *session) barred(id live.ParticipantID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.roster != nil && s.roster.Barred(id)
+}
+
 // failed reports an offer that could not be answered.
 func (s *session) failed(c live.Claims, name live.FactName, remote live.ParticipantID, err error) {
 	code := live.Reason("INTERNAL_SERVER_EXCEPTION")
@@ -180,6 +218,8 @@ func (s *session) failed(c live.Claims, name live.FactName, remote live.Particip
 		code = "INVALID_VIDEO_CODEC"
 	case live.InvalidOffer:
 		code = "INVALID_INPUT"
+	case live.QuotaExceeded, live.NoCapacity:
+		code = live.QuotaExceeded
 	}
 	s.h.reporter.fact(live.Fact{
 		Name: name, Stage: s.stage, Session: s.id, Participant: c.Participant, Remote: remote,

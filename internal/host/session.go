@@ -271,6 +271,7 @@ func (s *session) obey(c roster.Command) error {
 	}
 	patience := time.NewTimer(tellTimeout)
 	defer patience.Stop()
+	defer s.recorded()
 	for _, done := range t.sockets {
 		select {
 		case <-done:
@@ -280,6 +281,17 @@ func (s *session) obey(c roster.Command) error {
 	}
 	return nil
 }
+
+// recorded waits a moment for what has happened so far to be written, so that whoever gave a command reads its facts
+// when it is answered.
+func (s *session) recorded() {
+	ctx, cancel := context.WithTimeout(s.h.ctx, recordTimeout)
+	defer cancel()
+	s.h.reporter.flush(ctx)
+}
+
+// recordTimeout and tellTimeout together are less than the control plane waits.
+const recordTimeout = 200 * time.Millisecond
 
 // tellTimeout is how long a command waits for a client to take its last frame. The control plane waits for a second in
 // all, and a client that reads nothing must not make the command look undone: its media has ended by then.

@@ -81,7 +81,17 @@ type Fact struct {
 	At          time.Time     `json:"at"`
 
 	Attributes map[string]string `json:"attributes,omitempty"` // of a participant that joined
+	Client     Client            `json:"client,omitzero"`      // the same
 	Protocol   string            `json:"protocol,omitempty"`   // by which a publication came
+}
+
+// Reports are facts of one host that follow each other. They are acknowledged once they are written, and sent again
+// until then; by their numbers the control plane knows those that it has had.
+type Reports struct {
+	Node  NodeID `json:"node"`
+	Boot  string `json:"boot"`  // of this life of the host, unguessable
+	First uint64 `json:"first"` // number of the first fact, counted from 1 in each life
+	Facts []Fact `json:"facts"`
 }
 
 // AskKey asks the control plane for a customer's key.

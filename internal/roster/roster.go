@@ -26,6 +26,7 @@ type Identity struct {
 	UserID       string
 	Attributes   map[string]string
 	Capabilities live.Capabilities
+	Client       live.Client
 }
 
 // Options are the rules that differ between stages and installations. A limit of 0 is none.
@@ -142,6 +143,9 @@ func (r *Roster) Counts() Counts {
 // Has reports whether the participant is in the session.
 func (r *Roster) Has(id live.ParticipantID) bool { return r.participants[id] != nil }
 
+// Barred reports whether the participant was disconnected and may not come back.
+func (r *Roster) Barred(id live.ParticipantID) bool { return r.barred[id] }
+
 // Find returns what others are told of a participant, false if it is not in the session.
 func (r *Roster) Find(id live.ParticipantID) (Participant, bool) {
 	p := r.participants[id]
@@ -172,7 +176,7 @@ func (r *Roster) report(name live.FactName, p *participant, remote live.Particip
 	}
 	switch {
 	case name == live.ParticipantJoined:
-		f.Attributes = p.Attributes
+		f.Attributes, f.Client = p.Attributes, p.Client
 	case name == live.PublishStarted && p.live != nil:
 		f.Protocol = p.live.protocol
 	}

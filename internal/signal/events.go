@@ -34,7 +34,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(h.ctx)
 	s := newSocket(conn, &h.o)
 	go s.run(ctx)
-	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Socket: s}
+	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Client: clientOf(r), Socket: s}
 	readResume(r, &request)
 	p, err := h.host.Join(ctx, request)
 	if err != nil {

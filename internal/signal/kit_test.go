@@ -141,10 +141,10 @@ func (h *house) serveBus() {
 	subscribe(bus.SessionClosed, bus.Serve(func(context.Context, live.SessionClosed) (struct{}, error) {
 		return struct{}{}, nil
 	}))
-	subscribe(bus.Fact, bus.Serve(func(_ context.Context, f live.Fact) (struct{}, error) {
+	subscribe(bus.Facts, bus.Serve(func(_ context.Context, r live.Reports) (struct{}, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.facts = append(h.facts, f)
+		h.facts = append(h.facts, r.Facts...)
 		return struct{}{}, nil
 	}))
 }

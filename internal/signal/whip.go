@@ -34,7 +34,7 @@ func (h *Handler) whip(negotiate func(*http.Request, live.Claims, host.Offer) (h
 			h.refuse(w, err)
 			return
 		}
-		a, err := negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r)})
+		a, err := negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r), Client: clientOf(r)})
 		if err != nil {
 			h.refuse(w, err)
 			return
