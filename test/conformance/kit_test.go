@@ -1,13 +1,17 @@
 package conformance_test
 
 import (
+	"context"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/proscenium-live/proscenium/client"
 	"github.com/proscenium-live/proscenium/internal/config"
 	"github.com/proscenium-live/proscenium/internal/node/nodetest"
 	"github.com/proscenium-live/proscenium/internal/store"
@@ -29,7 +33,7 @@ func TestKit_IsGreenOnBothDatabasesAndThePageSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reports := map[string]*kit.Report{}
+	reports := map[string]*kit.Report{"sqlite": {}}
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		target, vars := stageWithPublisher(t, o)
 		report := &kit.Report{}
@@ -67,46 +71,52 @@ func checkPage(t *testing.T, report *kit.Report, contracts map[string]*kit.Contr
 	}
 }
 
-// runKit runs the clients side by side.
+// runKit runs the raw client, and then the others side by side.
 func runKit(
 	t *testing.T, target kit.Target, contracts map[string]*kit.Contract, suites []kit.Suite, vars map[string]string,
 	names []string, report *kit.Report,
 ) {
 	t.Helper()
 	var mu sync.Mutex
-	var all sync.WaitGroup
+	run := func(client kit.Client) {
+		started := time.Now()
+		raw := kit.NewRaw(target, contracts)
+		defer raw.Close()
+		err := kit.Run(t.Context(), kit.Options{
+			Client: client, Cleaner: raw, Suites: kit.For(client.Name(), suites), Contracts: contracts, Vars: vars,
+			Result: func(r kit.Result) {
+				mu.Lock()
+				defer mu.Unlock()
+				report.Add(r)
+				if !r.Pass && r.Skipped == "" {
+					t.Errorf("%s: %s: %s", r.Client, r.Case, r.Why)
+				}
+			},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+		t.Logf("%s took %v", client.Name(), time.Since(started))
+	}
+	var others sync.WaitGroup
 	for _, name := range names {
 		client, err := kit.Open(t.Context(), target, contracts, ".", name)
-		if err != nil {
+		switch {
+		case err != nil:
 			if os.Getenv("PROSCENIUM_TEST_REQUIRE") == "all" && strings.HasPrefix(name, "JS") {
 				t.Error(err)
 			}
 			t.Logf("without %s: %v", name, err)
-			continue
+		case name == "raw":
+			run(client)
+		default:
+			others.Go(func() { run(client) })
 		}
-		all.Go(func() {
-			raw := kit.NewRaw(target, contracts)
-			defer raw.Close()
-			err := kit.Run(t.Context(), kit.Options{
-				Client: client, Cleaner: raw, Suites: kit.For(name, suites), Contracts: contracts, Vars: vars,
-				Result: func(r kit.Result) {
-					mu.Lock()
-					defer mu.Unlock()
-					report.Add(r)
-					if !r.Pass && r.Skipped == "" {
-						t.Errorf("%s: %s: %s", r.Client, r.Case, r.Why)
-					}
-				},
-			})
-			if err != nil {
-				t.Error(err)
-			}
-			if err := client.Close(); err != nil {
-				t.Error(err)
-			}
-		})
 	}
-	all.Wait()
+	others.Wait()
 }
 
 // stageWithPublisher starts a node with a stage on which somebody publishes.
@@ -117,9 +127,67 @@ func stageWithPublisher(t *testing.T, o store.Options) (kit.Target, map[string]s
 			c.Database = o.URL
 		}
 	})
+	var made struct {
+		Stage             struct{ ARN string }
+		ParticipantTokens []struct{ Token, ParticipantID string }
+	}
+	n.Call("CreateStage", map[string]any{
+		"participantTokenConfigurations": []any{map[string]any{"userId": "publisher", "attributes": map[string]string{"role": "kit"}}},
+	}, &made)
+	p := publish(t, made.ParticipantTokens[0].Token)
+	awaitEvent(t, n, made.Stage.ARN, p)
 	target := kit.Target{
 		Endpoints: map[string]string{kit.Realtime: n.URL, kit.Channel: n.URL},
 		Region:    region, Key: key, Secret: secret,
 	}
-	return target, map[string]string{"account": account, "region": region}
+	return target, map[string]string{
+		"account": account, "region": region, "bucket": "conformance",
+		"pubStage": made.Stage.ARN, "session": p.Session(), "participant": p.ID(),
+	}
+}
+
+func publish(t *testing.T, token string) *client.Participant {
+	t.Helper()
+	transport := &http.Transport{}
+	p, err := client.Join(t.Context(), token, client.Options{HTTP: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Leave(context.Background()); err != nil {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+	})
+	audio, err := client.NewOpusTrack("audio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	video, err := client.NewH264Track("video")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Publish(t.Context(), client.PublishOptions{}, audio, video); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// awaitEvent waits until the records say that the participant publishes.
+func awaitEvent(t *testing.T, n *nodetest.Node, stage string, p *client.Participant) {
+	t.Helper()
+	deadline, again := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	defer again.Stop()
+	for {
+		var out struct{ Participant struct{ Published bool } }
+		n.Call("GetParticipant", map[string]string{"stageArn": stage, "sessionId": p.Session(), "participantId": p.ID()}, &out)
+		if out.Participant.Published {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the publication is not in the records")
+		case <-again.C:
+		}
+	}
 }

@@ -15,7 +15,9 @@ import (
 var files embed.FS
 
 // Case is one call and what is to come back. Its texts may hold variables: ${stage} is what an earlier case
-// saved, ${repeat:x:129} a long text, ${newkey} the public half of a new P-384 key, ${newkey256} of a P-256 key.
+// saved, ${repeat:x:129} a long text, ${newkey} the public half of a new P-384 key, ${newkey256} of a P-256 key,
+// ${uuid} the same for all cases of a run; ${account}, ${region}, ${bucket} and what is known of a publisher
+// (${pubStage}, ${session}, ${participant}) the caller has set.
 type Case struct {
 	ID        string          `json:"id"`
 	API       string          `json:"api"` // realtime or channel

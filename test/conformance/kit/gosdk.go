@@ -94,7 +94,18 @@ func (g *GoSDK) failure(err error) (Answer, error) {
 	if !errors.As(err, &told) {
 		return Answer{}, err
 	}
-	return Answer{Status: g.status.last, Error: told.ErrorCode(), Message: told.ErrorMessage()}, nil
+	return Answer{Status: g.status.last, Error: told.ErrorCode(), Message: message(told)}, nil
+}
+
+// message returns what an error says: modelled ones keep it in the member that the contract names.
+func message(told smithy.APIError) string {
+	v := reflect.Indirect(reflect.ValueOf(told))
+	if v.Kind() == reflect.Struct {
+		if f := v.FieldByName("ExceptionMessage"); f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() {
+			return f.Elem().String()
+		}
+	}
+	return told.ErrorMessage()
 }
 
 // plain turns an output of the SDK into what JSON would have given. Fields that are nil are absent.

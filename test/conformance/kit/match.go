@@ -12,7 +12,7 @@ import (
 // those in "$only": it lists all that may be there. null wants nothing to be there. A list wants as many elements;
 // {"$has": [..]} wants each of its to be among those that are there, {"$lacks": [..]} none of them, {"$count": n}
 // a number of them. A text that begins with "re:" is a regular expression for the whole of a text, "*" is anything
-// that is not null.
+// that is not null; "?" is nothing, or a text that is empty: SDKs cannot tell the two apart everywhere.
 func match(got, want any, where string) string {
 	switch w := want.(type) {
 	case nil:
@@ -38,6 +38,9 @@ func matchText(got any, want, where string) string {
 		if got == nil {
 			return where + " is not there"
 		}
+		return ""
+	}
+	if want == "?" && (got == nil || got == "") {
 		return ""
 	}
 	text, ok := got.(string)

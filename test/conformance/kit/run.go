@@ -40,7 +40,7 @@ type Options struct {
 // did not pass.
 func Run(ctx context.Context, o Options) error {
 	for _, s := range o.Suites {
-		r := &run{Options: o, vars: vars{}}
+		r := &run{Options: o, vars: vars{"uuid": newUUID()}}
 		for name, value := range o.Vars {
 			r.vars[name] = value
 		}
@@ -125,7 +125,8 @@ func (r *run) prepare(c Case) (Case, error) {
 	if text, err = r.vars.expand(text); err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(text, &c)
+	var ready Case // a new one: the old one's texts stay as they are
+	return ready, json.Unmarshal(text, &ready)
 }
 
 // frontEnd are exceptions that any operation can answer with, whatever its contract says.

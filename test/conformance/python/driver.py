@@ -63,10 +63,9 @@ class CLI:
     def __init__(self):
         from awscli.clidriver import create_clidriver
 
-        self.create = create_clidriver
+        self.driver = create_clidriver()
 
     def call(self, api, operation, given):
-        driver = self.create()
         out, err = io.StringIO(), io.StringIO()
         arguments = [SERVICES[api], snake(operation).replace("_", "-"), "--endpoint-url", ENDPOINTS[api]]
         arguments += ["--output", "json"]
@@ -74,16 +73,18 @@ class CLI:
         arguments += ["--cli-input-json", json.dumps(given)]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                code = driver.main(arguments)
+                code = self.driver.main(arguments)
             except SystemExit as e:
                 code = e.code
         if code == 0:
             text = out.getvalue().strip()
             return {"status": 0, "body": json.loads(text) if text else None}
-        failed = re.search(r"An error occurred \((\w+)\) when calling the (\w+) operation: (.*)", err.getvalue(), re.S)
+        retried = r"(?: \(reached max retries: \d+\))?"
+        told = r"An error occurred \((\w+)\) when calling the \w+ operation" + retried + r": (.*)"
+        failed = re.search(told, err.getvalue(), re.S)
         if not failed:
             return {"unsent": "the CLI refuses it: " + err.getvalue().strip()[:300]}
-        return {"status": 0, "error": failed[1], "message": failed[3].strip()}
+        return {"status": 0, "error": failed[1], "message": failed[2].strip()}
 
 
 def main():

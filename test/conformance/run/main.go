@@ -37,7 +37,7 @@ type options struct {
 
 func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
-	o := options{vars: map[string]string{}}
+	o := options{vars: map[string]string{"account": "000000000000", "bucket": "conformance"}}
 	endpoint := f.String("endpoint", "http://127.0.0.1:7400", "of the Real-Time API")
 	channel := f.String("channel-endpoint", "", "of the low-latency API (the same)")
 	f.StringVar(&o.target.Region, "region", "us-east-1", "that signatures are scoped to")
@@ -48,7 +48,7 @@ func parse(args []string) (options, error) {
 	suites := f.String("suites", "", "comma-separated names of suites (all)")
 	f.StringVar(&o.folder, "folder", filepath.Join("test", "conformance"), "where the drivers of other languages are")
 	f.BoolVar(&o.aws, "aws", false, "the endpoint is AWS: messages may differ, cases marked so are left out")
-	f.Func("set", "NAME=VALUE of a variable: stage, session, participant and elsewhere of somebody who publishes", func(s string) error {
+	f.Func("set", "NAME=VALUE of a variable: account, bucket, and pubStage, session and participant of somebody who publishes", func(s string) error {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
 			return errors.New("want NAME=VALUE")
@@ -62,6 +62,7 @@ func parse(args []string) (options, error) {
 	if *channel == "" {
 		*channel = *endpoint
 	}
+	o.vars["region"] = o.target.Region
 	o.target.Endpoints = map[string]string{kit.Realtime: *endpoint, kit.Channel: *channel}
 	o.clients, o.suites = strings.Split(*clients, ","), split(*suites)
 	if file, ok := strings.CutPrefix(o.target.Secret, "@"); ok {
