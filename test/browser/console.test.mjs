@@ -68,14 +68,14 @@ test('stages are listed page by page, created and deleted', async () => {
   for (let n = 1; n <= 53; n += 1) await server.api('CreateStage', { name: `s-${n}` });
   const page = await openTab(browser);
   await signIn(page, server.origin);
-  const rows = page.locator('.stages li');
+  const rows = page.locator('.links li');
   await rows.nth(49).waitFor();
   assert.equal(await rows.count(), 50);
   await page.getByRole('button', { name: 'Show more' }).click();
   await rows.nth(52).waitFor();
   assert.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0);
 
-  const doomed = await page.locator('.stage-name').first().textContent();
+  const doomed = await page.locator('.link-name').first().textContent();
   await page.getByRole('button', { name: `Delete ${doomed}`, exact: true }).click();
   await page.keyboard.press('Escape');
   assert.equal(await rows.count(), 53);
@@ -159,6 +159,7 @@ test(
   async () => {
     const page = await openTab(browser);
     await page.goto(`${server.origin}/console/`);
+    await page.locator('input[name=username]:focus').waitFor();
     await page.keyboard.type('test');
     await page.keyboard.press('Tab');
     await page.keyboard.type('test');

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { Client } from './aws/client.ts';
 import { explain, isSignedOut } from './aws/explain.ts';
 import { forget, recall, remember } from './aws/session.ts';
@@ -9,14 +9,15 @@ import { StagePage } from './pages/StagePage.tsx';
 import { StagesPage } from './pages/StagesPage.tsx';
 import { WatchPage } from './pages/WatchPage.tsx';
 import { Logo } from './ui/icons.tsx';
+import { Link, useHash, useRoute } from './ui/route.tsx';
 
 /** Guests come with a token behind the #; everybody else signs in. */
 export function App() {
   const hash = useHash();
-  const page = location.pathname.replace(/\/+$/, '').split('/').pop();
-  if (page === 'watch') return <WatchPage key={hash} token={hash} />;
-  if (page === 'join') return <JoinPage key={hash} token={hash} />;
-  return <Console route={hash} />;
+  const route = useRoute();
+  if (route === '/watch') return <WatchPage key={hash} token={hash} />;
+  if (route === '/join') return <JoinPage key={hash} token={hash} />;
+  return <Console route={route} />;
 }
 
 function Console({ route }: { route: string }) {
@@ -40,14 +41,13 @@ function Console({ route }: { route: string }) {
   );
 
   if (keys === undefined || client === undefined) return <SignInPage onSignIn={signIn} />;
-  const arn = /^\/stages\/(.+)$/.exec(route)?.[1];
   return (
     <>
       <header className="bar">
-        <a className="home" href="#/">
+        <Link className="home" to="/">
           <Logo />
           <span className="brand">Proscenium</span>
-        </a>
+        </Link>
         <span className="grow" />
         <span className="who">
           {keys.accessKeyId} · {keys.region}
@@ -56,29 +56,30 @@ function Console({ route }: { route: string }) {
           Sign out
         </button>
       </header>
-      {arn === undefined ? (
-        <StagesPage client={client} onError={onError} />
-      ) : (
-        <StagePage key={arn} arn={decode(arn)} client={client} onError={onError} />
-      )}
+      <Page route={route} client={client} onError={onError} />
     </>
   );
 }
 
-function useHash(): string {
-  return useSyncExternalStore(
-    (listener) => {
-      addEventListener('hashchange', listener);
-      return () => removeEventListener('hashchange', listener);
-    },
-    () => location.hash.slice(1),
-  );
+interface PageProps {
+  route: string;
+  client: Client;
+  onError: (error: unknown) => string | undefined;
 }
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+const stageRoute = /^\/stages\/(\w+)(?:\/sessions\/([\w-]+)(?:\/participants\/([\w-]+))?)?$/;
+
+function Page({ route, client, onError }: PageProps) {
+  const [, stage, session, participant] = stageRoute.exec(route) ?? [];
+  if (stage === undefined) return <StagesPage client={client} onError={onError} />;
+  return (
+    <StagePage
+      key={stage}
+      id={stage}
+      sessionId={session}
+      participantId={participant}
+      client={client}
+      onError={onError}
+    />
+  );
 }

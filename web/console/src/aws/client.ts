@@ -36,6 +36,74 @@ export interface TokenRequest {
   attributes?: Record<string, string>;
 }
 
+/** One stretch of life of a stage. Without an end it is running. */
+export interface Session {
+  sessionId: string;
+  startTime: string;
+  endTime?: string;
+}
+
+export interface SessionPage {
+  stageSessions: Session[];
+  nextToken?: string;
+}
+
+/** Somebody's part in a session, as lists tell it. */
+export interface ParticipantSummary {
+  participantId: string;
+  userId?: string;
+  state: 'CONNECTED' | 'DISCONNECTED';
+  firstJoinTime?: string;
+  published: boolean;
+  recordingState?: string;
+  replicationType?: string;
+  replicationState?: string;
+  sourceStageArn?: string;
+  sourceSessionId?: string;
+  ingestConfigurationArn?: string;
+}
+
+export interface Participant extends ParticipantSummary {
+  attributes?: Record<string, string>;
+  protocol?: string;
+  browserName?: string;
+  browserVersion?: string;
+  osName?: string;
+  osVersion?: string;
+  sdkVersion?: string;
+  ispName?: string;
+  recordingS3BucketName?: string;
+  recordingS3Prefix?: string;
+}
+
+export interface ParticipantPage {
+  participants: ParticipantSummary[];
+  nextToken?: string;
+}
+
+/** Something that happened to a participant. */
+export interface ParticipantEvent {
+  name: string;
+  participantId: string;
+  eventTime: string;
+  remoteParticipantId?: string;
+  errorCode?: string;
+  destinationStageArn?: string;
+  destinationSessionId?: string;
+  replica?: boolean;
+}
+
+export interface EventPage {
+  events: ParticipantEvent[];
+  nextToken?: string;
+}
+
+/** One session of one stage. */
+export interface SessionKey {
+  stageArn: string;
+  sessionId: string;
+}
+
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Client calls the public API of the server that the page came from. */
@@ -45,6 +113,7 @@ export class Client {
   readonly #fetch: Fetch;
   /** How far this device's clock is behind the server's, in milliseconds. */
   #skewMs = 0;
+  #account: string | undefined;
 
   constructor(
     keys: SigningKeys,
@@ -57,7 +126,7 @@ export class Client {
   }
 
   async listStages(nextToken?: string, signal?: AbortSignal): Promise<StagePage> {
-    const body = { maxResults: 50, ...(nextToken === undefined ? {} : { nextToken }) };
+    const body = { maxResults: 50, ...after(nextToken) };
     const page = await this.#call('ListStages', body, signal);
     return page as unknown as StagePage;
   }
@@ -86,6 +155,63 @@ export class Client {
     await this.#call('DisconnectParticipant', { stageArn, participantId, reason });
   }
 
+  async listSessions(
+    stageArn: string,
+    nextToken?: string,
+    signal?: AbortSignal,
+  ): Promise<SessionPage> {
+    const body = { stageArn, maxResults: 20, ...after(nextToken) };
+    return (await this.#call('ListStageSessions', body, signal)) as unknown as SessionPage;
+  }
+
+  async getSession(key: SessionKey, signal?: AbortSignal): Promise<Session> {
+    return (await this.#call('GetStageSession', key, signal))['stageSession'] as Session;
+  }
+
+  async listParticipants(
+    key: SessionKey,
+    options: { state?: ParticipantSummary['state']; nextToken?: string; signal?: AbortSignal } = {},
+  ): Promise<ParticipantPage> {
+    const filter = options.state === undefined ? {} : { filterByState: options.state };
+    const body = { ...key, ...filter, maxResults: 100, ...after(options.nextToken) };
+    const page = await this.#call('ListParticipants', body, options.signal);
+    return page as unknown as ParticipantPage;
+  }
+
+  async getParticipant(
+    key: SessionKey,
+    participantId: string,
+    signal?: AbortSignal,
+  ): Promise<Participant> {
+    const answer = await this.#call('GetParticipant', { ...key, participantId }, signal);
+    return answer['participant'] as Participant;
+  }
+
+  /** What happened to somebody in a session, latest first. */
+  async listParticipantEvents(
+    key: SessionKey,
+    participantId: string,
+    nextToken?: string,
+    signal?: AbortSignal,
+  ): Promise<EventPage> {
+    const body = { ...key, participantId, maxResults: 100, ...after(nextToken) };
+    return (await this.#call('ListParticipantEvents', body, signal)) as unknown as EventPage;
+  }
+
+  /** The time by the server's clock, as far as it is known. */
+  now(): number {
+    return Date.now() + this.#skewMs;
+  }
+
+  /** The ARN of the account's stage with that id. The account is learned from a stage that there is. */
+  async stageArn(id: string, signal?: AbortSignal): Promise<string> {
+    if (this.#account === undefined) {
+      const { stages } = await this.listStages(undefined, signal);
+      this.#account = stages[0]?.arn.split(':')[4] ?? '000000000000';
+    }
+    return `arn:aws:ivs:${this.#keys.region}:${this.#account}:stage/${id}`;
+  }
+
   async #call(
     operation: string,
     input: object,
@@ -107,7 +233,7 @@ export class Client {
   async #send(operation: string, input: object, signal?: AbortSignal): Promise<Response> {
     const path = `/${operation}`;
     const body = JSON.stringify(input);
-    const now = new Date(Date.now() + this.#skewMs);
+    const now = new Date(this.now());
     const { host } = new URL(this.#origin);
     const headers = sign(this.#keys, { method: 'POST', path, host, body, now });
     const init: RequestInit = { method: 'POST', headers, body, cache: 'no-store' };
@@ -121,6 +247,10 @@ export class Client {
       throw new ApiError('Unreachable', 0, 'The server cannot be reached.');
     }
   }
+}
+
+function after(nextToken: string | undefined): { nextToken?: string } {
+  return nextToken === undefined ? {} : { nextToken };
 }
 
 function skewOf(response: Response): number {

@@ -1,40 +1,151 @@
 import { useCallback, useEffect, useState } from 'react';
-import type { Client, Stage } from '../aws/client.ts';
+import { ApiError, type Client, type Stage } from '../aws/client.ts';
 import { Room } from '../room/Room.tsx';
 import type { Person } from '../room/model.ts';
 import { BackIcon, RemoveIcon, TrashIcon } from '../ui/icons.tsx';
-import { Confirm, CopyField, Notice } from '../ui/parts.tsx';
-import { guestLink, stageId, stageName } from './stage.ts';
+import { LivePeople } from '../stage/LivePeople.tsx';
+import { Sessions } from '../stage/Sessions.tsx';
+import { Confirm, CopyField, Notice, Spinner } from '../ui/parts.tsx';
+import { Link, navigate } from '../ui/route.tsx';
+import { SessionPage } from './SessionPage.tsx';
+import { guestLink, stageId, stageName, stagePath } from './stage.ts';
 
 interface Props {
+  id: string;
+  /** The session to show instead of the stage itself, and somebody in it. */
+  sessionId: string | undefined;
+  participantId: string | undefined;
+  client: Client;
+  onError: (error: unknown) => string | undefined;
+}
+
+interface StageProps {
   arn: string;
   client: Client;
   onError: (error: unknown) => string | undefined;
 }
 
-type Question = { kind: 'delete' } | { kind: 'disconnect'; person: Person };
+type Question = { kind: 'delete' } | { kind: 'disconnect'; person: Pick<Person, 'id' | 'name'> };
 
 const minutesOfStay = 12 * 60;
 
-/** One stage: go on it, invite others, send somebody off it, end it. */
-export function StagePage({ arn, client, onError }: Props) {
-  const [stage, setStage] = useState<Stage>();
+/** One stage, and its sessions. Who is on stage stays there while looking at a session. */
+export function StagePage({ id, sessionId, participantId, client, onError }: Props) {
+  const [arn, setArn] = useState<string>();
   const [problem, setProblem] = useState<string>();
-  const [question, setQuestion] = useState<Question>();
+  const [isOnStage, setOnStage] = useState(false);
+  const { stage, problem: stageProblem } = useStage(client, arn);
 
   useEffect(() => {
     const ended = new AbortController();
-    client.getStage(arn, ended.signal).then(
-      (found) => {
-        setStage(found);
-        document.title = `${stageName(found)} · Proscenium`;
-      },
-      (error: unknown) => {
-        if (!ended.signal.aborted) setProblem(onError(error));
-      },
-    );
+    client.stageArn(id, ended.signal).then(setArn, (error: unknown) => {
+      if (!ended.signal.aborted) setProblem(onError(error));
+    });
     return () => ended.abort();
-  }, [arn, client, onError]);
+  }, [id, client, onError]);
+  useEffect(() => {
+    setProblem(stageProblem === undefined ? undefined : onError(stageProblem));
+  }, [stageProblem, onError]);
+
+  const title = stage === undefined ? id : stageName(stage);
+  useEffect(() => {
+    document.title = `${sessionId === undefined ? '' : 'Session of '}${title} · Proscenium`;
+  }, [title, sessionId]);
+
+  if (arn === undefined) {
+    return (
+      <main className="page">
+        {problem === undefined ? (
+          <Spinner label="Loading the stage…" />
+        ) : (
+          <Notice tone="error">{problem}</Notice>
+        )}
+      </main>
+    );
+  }
+  return (
+    <>
+      {sessionId === undefined ? null : (
+        <>
+          {isOnStage ? (
+            <p className="on-stage">
+              You are on stage. <Link to={stagePath(id)}>Back to it</Link>
+            </p>
+          ) : null}
+          <SessionPage
+            key={sessionId}
+            arn={arn}
+            stage={stage}
+            sessionId={sessionId}
+            participantId={participantId}
+            client={client}
+            onError={onError}
+          />
+        </>
+      )}
+      {sessionId === undefined || isOnStage ? (
+        <div hidden={sessionId !== undefined}>
+          <Live
+            arn={arn}
+            stage={stage}
+            stageProblem={problem}
+            client={client}
+            onError={onError}
+            onStay={setOnStage}
+          />
+        </div>
+      ) : null}
+    </>
+  );
+}
+
+const pauseMs = 3000;
+
+/** Reads a stage again and again, as long as the page is looked at. */
+function useStage(client: Client, arn: string | undefined) {
+  const [stage, setStage] = useState<Stage>();
+  const [problem, setProblem] = useState<unknown>();
+  useEffect(() => {
+    if (arn === undefined) return undefined;
+    const ended = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const read = async () => {
+      try {
+        const found = await client.getStage(arn, ended.signal);
+        setStage((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found));
+        setProblem(undefined);
+      } catch (error) {
+        if (ended.signal.aborted) return;
+        setProblem(error);
+        // What is gone does not come back.
+        if (error instanceof ApiError && error.status === 404) return;
+      }
+      if (!ended.signal.aborted) timer = setTimeout(look, pauseMs);
+    };
+    const look = () => {
+      if (!document.hidden) void read();
+      else
+        document.addEventListener('visibilitychange', look, { once: true, signal: ended.signal });
+    };
+    void read();
+    return () => {
+      ended.abort();
+      clearTimeout(timer);
+    };
+  }, [client, arn]);
+  return { stage, problem };
+}
+
+interface LiveProps extends StageProps {
+  stage: Stage | undefined;
+  stageProblem: string | undefined;
+  onStay: (isThere: boolean) => void;
+}
+
+/** The stage itself: go on it, see who is, invite others, send somebody off it, end it. */
+function Live({ arn, stage, stageProblem, client, onError, onStay }: LiveProps) {
+  const [problem, setProblem] = useState<string>();
+  const [question, setQuestion] = useState<Question>();
 
   const answer = async (yes: boolean) => {
     setQuestion(undefined);
@@ -44,7 +155,7 @@ export function StagePage({ arn, client, onError }: Props) {
         await client.disconnectParticipant(arn, question.person.id);
       } else {
         await client.deleteStage(arn);
-        location.hash = '';
+        navigate('/');
       }
       setProblem(undefined);
     } catch (error) {
@@ -66,9 +177,9 @@ export function StagePage({ arn, client, onError }: Props) {
   return (
     <main className="page wide">
       <div className="row">
-        <a className="icon-button" href="#/" aria-label="All stages" title="All stages">
+        <Link className="icon-button" to="/" aria-label="All stages" title="All stages">
           <BackIcon />
-        </a>
+        </Link>
         <div className="grow">
           <h1>{stage === undefined ? 'Stage' : stageName(stage)}</h1>
           <code className="muted">{stageId(arn)}</code>
@@ -82,11 +193,14 @@ export function StagePage({ arn, client, onError }: Props) {
           <span className="label">Delete</span>
         </button>
       </div>
-      {problem === undefined ? null : <Notice tone="error">{problem}</Notice>}
+      {(problem ?? stageProblem) === undefined ? null : (
+        <Notice tone="error">{problem ?? stageProblem}</Notice>
+      )}
       {stage === undefined ? null : (
         <>
           <Room
             asksName
+            onStay={onStay}
             getToken={getToken}
             actionsFor={(person) => (
               <button
@@ -100,9 +214,19 @@ export function StagePage({ arn, client, onError }: Props) {
               </button>
             )}
           />
+          {stage.activeSessionId ? (
+            <LivePeople
+              key={stage.activeSessionId}
+              arn={arn}
+              sessionId={stage.activeSessionId}
+              client={client}
+              onDisconnect={(person) => setQuestion({ kind: 'disconnect', person })}
+            />
+          ) : null}
           <Invite arn={arn} client={client} onError={onError} />
         </>
       )}
+      <Sessions arn={arn} client={client} active={stage?.activeSessionId} onError={onError} />
       {question === undefined ? null : (
         <Confirm {...wordsOf(question, stage)} onAnswer={(yes) => void answer(yes)} />
       )}
@@ -132,7 +256,7 @@ const durations = [
   { minutes: 14 * 24 * 60, label: '14 days' },
 ];
 
-function Invite({ arn, client, onError }: Props) {
+function Invite({ arn, client, onError }: StageProps) {
   const [minutes, setMinutes] = useState(12 * 60);
   const [links, setLinks] = useState<{ watch?: string; join?: string }>({});
   const [problem, setProblem] = useState<string>();

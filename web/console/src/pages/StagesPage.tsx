@@ -2,7 +2,8 @@ import { useCallback, useEffect, useState, type FormEvent } from 'react';
 import type { Client, Stage } from '../aws/client.ts';
 import { TrashIcon } from '../ui/icons.tsx';
 import { Confirm, Notice, Spinner } from '../ui/parts.tsx';
-import { stageHref, stageId, stageName } from './stage.ts';
+import { Link } from '../ui/route.tsx';
+import { stageId, stageName, stagePath } from './stage.ts';
 
 interface Props {
   client: Client;
@@ -92,7 +93,7 @@ export function StagesPage({ client, onError }: Props) {
         </div>
       ) : null}
       {stages !== undefined && stages.length > 0 ? (
-        <ul className="stages card">
+        <ul className="links card">
           {stages.map((stage) => (
             <StageRow key={stage.arn} stage={stage} onDelete={() => setDoomed(stage)} />
           ))}
@@ -149,11 +150,11 @@ function StageRow({ stage, onDelete }: { stage: Stage; onDelete: () => void }) {
   const name = stageName(stage);
   return (
     <li>
-      <a className="stage-link" href={stageHref(stage.arn)}>
-        <span className="stage-name">{stage.name || 'Unnamed'}</span>
+      <Link className="link-row" to={stagePath(stageId(stage.arn))}>
+        <span className="link-name">{stage.name || 'Unnamed'}</span>
         <code>{stageId(stage.arn)}</code>
         {stage.activeSessionId ? <span className="live">Live</span> : null}
-      </a>
+      </Link>
       <button
         type="button"
         className="icon-button"

@@ -10,8 +10,14 @@ export function stageName(stage: Stage): string {
 }
 
 /** Where the console shows a stage. */
-export function stageHref(arn: string): string {
-  return `#/stages/${encodeURIComponent(arn)}`;
+export function stagePath(id: string): string {
+  return `/stages/${id}`;
+}
+
+/** Where the console shows a session of a stage, or somebody in it. */
+export function sessionPath(stage: string, session: string, participant?: string): string {
+  const path = `${stagePath(stage)}/sessions/${session}`;
+  return participant === undefined ? path : `${path}/participants/${participant}`;
 }
 
 /** A link that works without signing in. The token is in the fragment, which browsers never send. */

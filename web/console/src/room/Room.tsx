@@ -23,10 +23,12 @@ interface Props {
   getToken: (name: string) => Promise<string>;
   /** Buttons on the tile of somebody else. */
   actionsFor?: (person: Person) => ReactNode;
+  /** Told when one has come on stage, and when one is not on it any more. */
+  onStay?: (isThere: boolean) => void;
 }
 
 /** A stay on a stage with camera and microphone: first the lobby, then the room. */
-export function Room({ asksName, getToken, actionsFor }: Props) {
+export function Room({ asksName, getToken, actionsFor, onStay }: Props) {
   const capture = useCapture();
   const [model, setModel] = useState<RoomModel>();
   const [muted, setMuted] = useState<Record<Kind, boolean>>({ audio: false, video: false });
@@ -34,8 +36,11 @@ export function Room({ asksName, getToken, actionsFor }: Props) {
   const [isAsking, setAsking] = useState(false);
   const state = useRoomState(model);
 
+  const isThere = state?.hasJoined === true;
+
   useEffect(() => () => model?.leave(), [model]);
   useLeaveOnClose(model);
+  useEffect(() => onStay?.(isThere), [isThere, onStay]);
   useEffect(() => {
     for (const kind of ['audio', 'video'] as const) {
       const track = capture.tracks[kind];
@@ -70,7 +75,7 @@ export function Room({ asksName, getToken, actionsFor }: Props) {
     [model],
   );
 
-  if (model !== undefined && state?.hasJoined === true) {
+  if (model !== undefined && isThere) {
     return (
       <Stay
         state={state}
