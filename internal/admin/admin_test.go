@@ -112,7 +112,7 @@ func TestMetrics_TellWhatIsCounted(t *testing.T) {
 	m := NewMetrics()
 	m.ObserveCall("CreateStage", 200, 3*time.Millisecond)
 	m.ObserveCall("", 403, time.Millisecond)
-	m.ObserveJoin(200 * time.Millisecond)
+	m.ObserveJoin(StateSent, 200*time.Millisecond)
 	m.Add(
 		Number{Name: "packets_in_total", Help: "Packets in.", Read: One(func() uint64 { return 7 })},
 		Number{Name: "dropped_packets_total", Help: "Drops.", Label: "reason", Read: func() map[string]float64 {
@@ -130,7 +130,7 @@ func TestMetrics_TellWhatIsCounted(t *testing.T) {
 		`proscenium_delay_seconds_sum 0.5`,
 		`proscenium_api_request_duration_seconds_count{operation="CreateStage",status="2xx"} 1`,
 		`proscenium_api_request_duration_seconds_count{operation="unknown",status="4xx"} 1`,
-		`proscenium_join_duration_seconds_count 1`,
+		`proscenium_join_duration_seconds_count{step="state"} 1`,
 		`proscenium_packets_in_total 7`,
 		`proscenium_dropped_packets_total{reason="replay"} 2`,
 		`go_goroutines`,

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/proscenium-live/proscenium/internal/sigv4"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 	"github.com/proscenium-live/proscenium/internal/wire"
 )
 
@@ -72,9 +73,14 @@ var errAnswered = errors.New("api: answered")
 
 // ServeHTTP takes a call through the chain.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, span := f.Tracer.Start(r.Context(), "call")
+	if span != nil {
+		r = r.WithContext(ctx)
+	}
 	c := &call{w: w, r: r, id: newRequestID()}
 	started := f.Now()
 	defer func() {
+		c.trace(span)
 		f.Observe(c.operation(), c.status, f.Now().Sub(started))
 		if n, ok := w.(Noter); ok {
 			n.NoteCall(c.id, c.keyID, c.operation())
@@ -88,6 +94,24 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// trace says what a call was, and ends its span.
+func (c *call) trace(span *tracing.Span) {
+	if span == nil {
+		return
+	}
+	if name := c.operation(); name != "" {
+		span.Name(name)
+		span.Set("rpc.method", name)
+	}
+	span.Set("rpc.system", "aws-api")
+	span.Set("aws.request_id", c.id)
+	span.SetInt("http.response.status_code", c.status)
+	if c.status >= http.StatusInternalServerError {
+		span.Fail(http.StatusText(c.status))
+	}
+	span.End()
 }
 
 // operation is the name of the call's operation, "" if it has none.

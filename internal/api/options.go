@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/sigv4"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Limiter says whether a call may be made now. Allow may be called at once.
@@ -27,6 +28,7 @@ type Options struct {
 
 	Limiter Limiter                                             // nil: no call is throttled
 	Observe func(operation string, status int, d time.Duration) // nil: nobody counts; operation is "" when there is none
+	Tracer  *tracing.Tracer                                     // nil: nothing is traced
 	Log     *slog.Logger                                        // nil: slog.Default()
 	Now     func() time.Time                                    // nil: time.Now
 }

@@ -6,10 +6,10 @@
 // gone; only opening another needs them.
 //
 // Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
-// opened; one that reports. Run returns when all of them have ended.
+// opened; one that reports; Run's own, which samples figures. Run returns when all of them have ended.
 //
 // Locks: Host.mu guards the map of sessions, session.mu a session's roster and the queue of its effects, keys.mu the
-// customers' keys. They are never held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
+// customers' keys, sample.mu the figures of a media session, sampled.mu their sum. They are never held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
 // alone and has no lock.
 //
 // Deliberately not here: the wire (signal), records and quotas of the account (control), SQL.
@@ -57,17 +57,19 @@ type Options struct {
 	PendingPerAddress int // the same of one address; 0 means 1024
 	FactQueue         int // facts that wait to be written, at about 500 bytes each; 0 means 65536
 
-	// Connected hears how long a client's media session took from its offer to its media path; nil: nobody does.
-	// It is called by the peer's goroutine and must not block.
-	Connected func(time.Duration)
+	SampleEvery time.Duration // how old figures may be; 0 means 2 s
+
+	// Joined hears how long a client's media session took from its offer to a step; nil: nobody does. It must
+	// not block.
+	Joined func(JoinStep, time.Duration)
 }
 
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Connected == nil {
-		o.Connected = func(time.Duration) {}
+	if o.Joined == nil {
+		o.Joined = func(JoinStep, time.Duration) {}
 	}
 	// A session is empty when it has just been opened: the join that it was opened for has to fit in.
 	o.SessionGrace = max(o.SessionGrace, time.Second)
@@ -78,6 +80,7 @@ func (o Options) withDefaults() Options {
 	o.PendingPerToken = cmp.Or(o.PendingPerToken, 32)
 	o.PendingPerAddress = cmp.Or(o.PendingPerAddress, 1024)
 	o.FactQueue = cmp.Or(o.FactQueue, 65536)
+	o.SampleEvery = cmp.Or(o.SampleEvery, 2*time.Second)
 	return o
 }
 
@@ -92,6 +95,7 @@ type Host struct {
 	media    registry
 	counts   counts
 	sockets  atomic.Uint64 // the last SocketID given out
+	sampled  sampled
 
 	ctx    context.Context // ends when the host has stopped
 	cancel context.CancelFunc
@@ -109,6 +113,12 @@ type counts struct {
 	participants, publications, subscriptions, sockets atomic.Int64
 
 	joinsRefused, publishesRefused, subscribesRefused atomic.Uint64
+}
+
+// sampled is what the last sample said.
+type sampled struct {
+	mu      sync.Mutex
+	quality Quality
 }
 
 // Open returns a host that takes participants at once. Run must be called to have it report.
@@ -136,7 +146,7 @@ func (h *Host) Run(ctx context.Context) error {
 		defer close(told)
 		h.reporter.run(h.ctx)
 	}()
-	<-ctx.Done()
+	h.sampleOften(ctx)
 	h.stop()
 	<-told
 	return nil

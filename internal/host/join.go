@@ -9,6 +9,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/roster"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Socket is a participant's state socket as a session sees it. Calls come from one goroutine, in order, and must not
@@ -88,7 +89,10 @@ func (h *Host) Join(ctx context.Context, r JoinRequest) (*Participation, error) 
 }
 
 func (h *Host) join(ctx context.Context, r JoinRequest) (*Participation, error) {
+	span := tracing.From(ctx)
+	verifying := span.Child("verify token")
 	claims, err := h.Verify(r.Token)
+	verifying.End()
 	if live.ReasonOf(err) == live.TokenExpired && r.Resume != "" && h.lookup(claims.Topic) == nil {
 		return nil, err // nothing to go on with, and no reason to open a session
 	}
@@ -111,6 +115,10 @@ func (h *Host) join(ctx context.Context, r JoinRequest) (*Participation, error) 
 		Resume: r.Resume, Since: r.Since, HasSince: r.HasSince, Otherwise: err,
 	}
 	c.Client = r.Client
+	span.Set("proscenium.stage_id", string(claims.Topic))
+	span.Set("proscenium.participant_id", string(claims.Participant))
+	granting := span.Child("grant")
+	defer granting.End()
 	var in *session
 	err = h.with(ctx, claims.Topic, func(s *session) error {
 		if err := s.fits(claims); err != nil {

@@ -47,6 +47,7 @@ func (h *Host) PublishLocal(ctx context.Context, stage live.StageID, p LocalPart
 		for i, source := range tracks {
 			pub.receivers[i] = pub.m.onTrack(source)
 		}
+		pub.m.connected.Store(int64(max(media.Now(), 1)))
 		return s.do(roster.Connected{Media: pub.m.id})
 	})
 	if err != nil {

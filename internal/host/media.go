@@ -10,6 +10,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/rtc"
 	"github.com/proscenium-live/proscenium/internal/sfu"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // mediaSession is a publication or a subscription: the peer at the far end and its tracks here.
@@ -24,12 +25,15 @@ type mediaSession struct {
 	local     *LocalPublication  // of a publisher inside the process
 	offered   time.Time          // when its client's offer came
 
-	gone atomic.Bool // its peer has ended, perhaps before the roster knew of it
+	gone      atomic.Bool   // its peer has ended, perhaps before the roster knew of it
+	connected atomic.Int64  // the media.Time since when its media may flow, 0 before
+	span      *tracing.Span // of the request that began it, until its first media; nil: nobody traces
+	sample    sample
 
-	// Of session.run alone:
-	ended bool
-	up    [kinds]*sfu.UpTrack
-	down  [kinds]*sfu.DownTrack
+	ended bool // of session.run alone
+	// Written by session.run alone:
+	up   [kinds]atomic.Pointer[sfu.UpTrack]
+	down [kinds]atomic.Pointer[sfu.DownTrack]
 }
 
 // kinds is how many media.Kinds there are, with one for none.
@@ -54,6 +58,13 @@ func (r *registry) find(id roster.MediaID) *mediaSession {
 	return m.(*mediaSession)
 }
 
+func (r *registry) each(f func(*mediaSession)) {
+	r.m.Range(func(_, m any) bool {
+		f(m.(*mediaSession))
+		return true
+	})
+}
+
 // onTrack takes a track of a publisher.
 func (m *mediaSession) onTrack(source media.Source) media.Receiver {
 	up := m.s.room.AddUp(source)
@@ -68,11 +79,14 @@ func (m *mediaSession) onState(state rtc.State) {
 	switch state {
 	case rtc.Connected:
 		m.release()
-		m.s.h.o.Connected(time.Since(m.offered))
 		_ = m.s.do(roster.Connected{Media: m.id}, func() { m.s.attach(m) }) // never refused
+		m.joined()
 	case rtc.Failed, rtc.Closed:
 		m.release()
 		m.gone.Store(true)
+		if state == rtc.Failed {
+			m.span.Fail("the media path did not come up, or was lost")
+		}
 		_ = m.s.do(roster.Ended{Media: m.id}) // never refused
 	case rtc.New:
 	}
@@ -84,10 +98,9 @@ func (s *session) addUp(m *mediaSession, kind media.Kind, up *sfu.UpTrack) {
 		up.Close()
 		return
 	}
-	if older := m.up[kind]; older != nil {
+	if older := m.up[kind].Swap(up); older != nil {
 		older.Close()
 	}
-	m.up[kind] = up
 	f := s.feeds[m.owner.id]
 	if f == nil || f.current != m {
 		return
@@ -123,8 +136,8 @@ func (s *session) route(e roster.Route) {
 }
 
 func (s *session) showAll(viewer, publication *mediaSession) {
-	for kind, up := range publication.up {
-		if up != nil {
+	for kind := range publication.up {
+		if up := publication.up[kind].Load(); up != nil {
 			s.show(viewer, media.Kind(kind), up)
 		}
 	}
@@ -132,7 +145,7 @@ func (s *session) showAll(viewer, publication *mediaSession) {
 
 // show has a viewer get a track from now on.
 func (s *session) show(viewer *mediaSession, kind media.Kind, up *sfu.UpTrack) {
-	if down := viewer.down[kind]; down != nil {
+	if down := viewer.down[kind].Load(); down != nil {
 		down.Switch(up)
 		return
 	}
@@ -142,7 +155,7 @@ func (s *session) show(viewer *mediaSession, kind media.Kind, up *sfu.UpTrack) {
 	}
 	down := s.room.AddDown(up, sink)
 	sink.SetFeedback(down)
-	viewer.down[kind] = down
+	viewer.down[kind].Store(down)
 }
 
 // endMedia closes a media session and takes it out everywhere.
@@ -153,6 +166,8 @@ func (s *session) endMedia(id roster.MediaID) {
 	}
 	s.h.media.remove(id)
 	m.ended = true
+	m.look(media.Now()) // a short one may have had its first media since the last sample
+	m.span.End()
 	m.release()
 	publisher := m.publisher
 	if publisher == "" {
@@ -168,11 +183,11 @@ func (s *session) endMedia(id roster.MediaID) {
 		}
 	}
 	for kind := range m.down {
-		if m.down[kind] != nil {
-			m.down[kind].Close()
+		if down := m.down[kind].Load(); down != nil {
+			down.Close()
 		}
-		if m.up[kind] != nil {
-			m.up[kind].Close()
+		if up := m.up[kind].Load(); up != nil {
+			up.Close()
 		}
 	}
 	if m.peer != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/rtc"
 	"github.com/proscenium-live/proscenium/internal/sdp"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Offer is a client's side of a media session.
@@ -101,7 +102,7 @@ func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.Part
 func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.ParticipantID, o Offer,
 	connect func(*session, *sdp.Offer, *mediaSession, rtc.PeerOptions) ([]byte, error),
 ) (Answer, error) {
-	offered := time.Now()
+	offered, span := time.Now(), tracing.From(ctx)
 	who, failed := holder{stage: c.Topic, id: c.Participant}, live.PublishFailed
 	if publisher != "" {
 		failed = live.SubscribeFailed
@@ -115,6 +116,8 @@ func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.Part
 		h.refused(failed, c, publisher, err)
 		return Answer{}, err
 	}
+	answering := span.Child("offer")
+	defer answering.End()
 	offer, err := sdp.ParseOffer(o.SDP)
 	if err != nil {
 		release()
@@ -128,6 +131,7 @@ func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.Part
 			return err
 		}
 		m = &mediaSession{id: roster.MediaID(secret()), owner: who, s: s, publisher: publisher, release: release, offered: offered}
+		m.traced(span)
 		answer, err = connect(s, offer, m, rtc.PeerOptions{ID: string(m.id), OnState: m.onState})
 		return err
 	})

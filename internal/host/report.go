@@ -200,3 +200,10 @@ func (r *reporter) try(ctx context.Context, next []report) error {
 	}
 	return nil
 }
+
+// waiting returns how many facts have not been written yet.
+func (r *reporter) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.facts
+}

@@ -20,6 +20,7 @@ type Stats struct {
 	JoinsRefused      uint64
 	PublishesRefused  uint64
 	SubscribesRefused uint64
+	Facts             int    // that wait to be reported; goes up and down
 	FactsLost         uint64 // not reported, because the queue was full or the host stopped
 }
 
@@ -38,6 +39,7 @@ func (h *Host) Stats() Stats {
 		JoinsRefused:      h.counts.joinsRefused.Load(),
 		PublishesRefused:  h.counts.publishesRefused.Load(),
 		SubscribesRefused: h.counts.subscribesRefused.Load(),
+		Facts:             h.reporter.waiting(),
 		FactsLost:         h.reporter.lost.Load(),
 	}
 }

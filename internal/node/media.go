@@ -46,7 +46,7 @@ func (n *Node) openMedia(context.Context) error {
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
 		MaxDuration: n.config.MaxDuration, MediaSessions: n.config.MaxMediaSessions,
 		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
-		Connected: n.metrics.ObserveJoin,
+		Joined: func(step host.JoinStep, d time.Duration) { n.metrics.ObserveJoin(string(step), d) },
 	})
 	m.signal = signal.New(signal.Options{Host: m.host, ClientAddr: n.clients().of, Log: n.log})
 

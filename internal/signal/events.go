@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
@@ -32,12 +33,15 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(h.o.MaxFrame)
 	ctx, cancel := context.WithCancel(h.ctx)
+	joining, span := h.o.Tracer.Start(ctx, "join")
 	s := newSocket(conn, &h.o)
+	s.accepted, s.span = time.Now(), span
 	go s.run(ctx)
 	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Client: clientOf(r), Socket: s}
 	readResume(r, &request)
-	p, err := h.host.Join(ctx, request)
+	p, err := h.host.Join(joining, request)
 	if err != nil {
+		fail(span, err)
 		e, code := joinError(err)
 		h.note(err, e.Code)
 		s.end(encode(typeJoinError, e), code, e.Code)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/host"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Options say what a Handler works with and within.
@@ -28,6 +29,10 @@ type Options struct {
 	// ClientAddr tells where a request comes from, for limits. nil takes the connection's far end; a node behind a
 	// proxy that it trusts may look at the proxy's word instead.
 	ClientAddr func(*http.Request) netip.Addr
+
+	// Joined hears how long it took from an accepted socket to the whole state; nil: nobody does. It must not block.
+	Joined func(time.Duration)
+	Tracer *tracing.Tracer // nil: nothing is traced
 
 	MaxBody      int64         // bytes of an offer; 0 means 256 KiB
 	MaxFrame     int64         // bytes of a frame from a client; 0 means 16 KiB
@@ -43,6 +48,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ClientAddr == nil {
 		o.ClientAddr = remoteAddr
+	}
+	if o.Joined == nil {
+		o.Joined = func(time.Duration) {}
 	}
 	o.MaxBody = cmp.Or(o.MaxBody, 256<<10)
 	o.MaxFrame = cmp.Or(o.MaxFrame, 16<<10)
@@ -74,9 +82,9 @@ func New(o Options) *Handler {
 	h := &Handler{o: o, host: o.Host, log: o.Log, mux: http.NewServeMux()}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.mux.HandleFunc("/events/{topic}", h.events)
-	h.mux.HandleFunc("/whip", h.whip(h.publish))
-	h.mux.HandleFunc("/whip/{$}", h.whip(h.publish))
-	h.mux.HandleFunc("/whip/subscribe/{participant}", h.whip(h.subscribe))
+	h.mux.HandleFunc("/whip", h.whip("publish", h.publish))
+	h.mux.HandleFunc("/whip/{$}", h.whip("publish", h.publish))
+	h.mux.HandleFunc("/whip/subscribe/{participant}", h.whip("subscribe", h.subscribe))
 	h.mux.HandleFunc("/whip/sessions/{id}", h.resource)
 	h.mux.HandleFunc("/", h.nowhere)
 	return h

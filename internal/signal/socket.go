@@ -9,6 +9,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Close codes of the protocol (docs/signalling.md 1.4 and 1.8).
@@ -33,11 +34,32 @@ type socket struct {
 	told chan struct{} // closed when run has written its last
 	done chan struct{} // closed when run has returned
 
+	accepted time.Time
+	span     *tracing.Span // of the join, until its state was sent; nil: nobody traces
+
 	mu     sync.Mutex
+	came   arrival
 	queue  [][]byte
 	over   bool // nothing more is taken
 	code   websocket.StatusCode
 	reason string
+}
+
+// arrival is how a socket has come in, once its first frame is in the queue.
+type arrival uint8
+
+const (
+	outside arrival = iota
+	joined
+	resumed
+)
+
+func (s *socket) arrive(how arrival) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.came == outside {
+		s.came = how
+	}
 }
 
 var _ host.Socket = (*socket)(nil)
@@ -47,10 +69,14 @@ func newSocket(conn *websocket.Conn, o *Options) *socket {
 }
 
 // Welcome, Replay, Announce, Expel and Retire are host.Socket's.
-func (s *socket) Welcome(w host.Welcome) { s.send(encodeState(typeState, w, s.o.PingInterval)) }
+func (s *socket) Welcome(w host.Welcome) {
+	s.arrive(joined)
+	s.send(encodeState(typeState, w, s.o.PingInterval))
+}
 
 // Replay sends what was missed.
 func (s *socket) Replay(w host.Welcome, missed []*host.Announcement) {
+	s.arrive(resumed)
 	s.send(encodeState(typeResumed, w, s.o.PingInterval))
 	for _, a := range missed {
 		s.Announce(a)
@@ -114,7 +140,8 @@ func (s *socket) run(ctx context.Context) {
 	defer told()
 	ping := time.NewTicker(s.o.PingInterval)
 	defer ping.Stop()
-	for {
+	defer s.span.End()
+	for in := false; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -123,9 +150,16 @@ func (s *socket) run(ctx context.Context) {
 			continue
 		case <-s.wake:
 		}
-		frames, over := s.take()
+		frames, came, over := s.take()
 		if !s.write(ctx, frames, over) {
 			return
+		}
+		if !in && came != outside && len(frames) > 0 {
+			in = true
+			s.span.End()
+			if came == joined {
+				s.o.Joined(time.Since(s.accepted))
+			}
 		}
 		if over {
 			told()
@@ -135,11 +169,11 @@ func (s *socket) run(ctx context.Context) {
 	}
 }
 
-func (s *socket) take() (frames [][]byte, over bool) {
+func (s *socket) take() (frames [][]byte, came arrival, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	frames, s.queue = s.queue, nil
-	return frames, s.over
+	return frames, s.came, s.over
 }
 
 // write sends frames. The last ones of a socket have to hurry.

@@ -10,6 +10,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/roster"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 const (
@@ -18,24 +19,16 @@ const (
 )
 
 // whip makes a handler of an endpoint that takes offers (RFC 9725 section 4.2).
-func (h *Handler) whip(negotiate func(*http.Request, live.Claims, host.Offer) (host.Answer, error)) http.HandlerFunc {
+func (h *Handler) whip(name string, negotiate func(*http.Request, live.Claims, host.Offer) (host.Answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Accept-Post", typeSDP)
 		if allow(w, r, "POST, OPTIONS") {
 			return
 		}
-		claims, err := h.claims(r, h.host.Verify)
+		ctx, span := h.o.Tracer.Start(r.Context(), name)
+		a, err := h.negotiate(w, r.WithContext(ctx), negotiate)
 		if err != nil {
-			h.refuse(w, err)
-			return
-		}
-		offer, err := h.body(w, r, typeSDP)
-		if err != nil {
-			h.refuse(w, err)
-			return
-		}
-		a, err := negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r), Client: clientOf(r)})
-		if err != nil {
+			fail(span, err)
 			h.refuse(w, err)
 			return
 		}
@@ -45,6 +38,33 @@ func (h *Handler) whip(negotiate func(*http.Request, live.Claims, host.Offer) (h
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(a.SDP) // a client that has gone is noticed by its silence
 	}
+}
+
+// negotiate takes an offer. The span of the request goes on with the media session if there is one.
+func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request,
+	negotiate func(*http.Request, live.Claims, host.Offer) (host.Answer, error),
+) (host.Answer, error) {
+	verifying := tracing.From(r.Context()).Child("verify token")
+	claims, err := h.claims(r, h.host.Verify)
+	verifying.End()
+	if err != nil {
+		return host.Answer{}, err
+	}
+	offer, err := h.body(w, r, typeSDP)
+	if err != nil {
+		return host.Answer{}, err
+	}
+	return negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r), Client: clientOf(r)})
+}
+
+// fail ends the span of what was refused.
+func fail(span *tracing.Span, err error) {
+	reason := string(live.ReasonOf(err))
+	if reason == "" {
+		reason = "refused"
+	}
+	span.Fail(reason)
+	span.End()
 }
 
 func (h *Handler) publish(r *http.Request, c live.Claims, o host.Offer) (host.Answer, error) {
