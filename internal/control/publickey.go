@@ -24,11 +24,11 @@ func (k *PublicKeys) Import(ctx context.Context, r ImportPublicKey) (live.Public
 	if err != nil {
 		return live.PublicKey{}, err
 	}
-	print, err := token.Fingerprint(key)
+	fingerprint, err := token.Fingerprint(key)
 	if err != nil {
 		return live.PublicKey{}, err
 	}
-	fresh := live.PublicKey{Resource: base, Material: r.Material, Fingerprint: print}
+	fresh := live.PublicKey{Resource: base, Material: r.Material, Fingerprint: fingerprint}
 	same := store.Query{Home: k.home, Type: live.TypePublicKey, Refers: fresh.Refers()}
 	err = k.store.Write(ctx, func(tx *store.Tx) error {
 		if err := k.lockAll(ctx, tx, live.TypePublicKey); err != nil {
@@ -39,7 +39,7 @@ func (k *PublicKeys) Import(ctx context.Context, r ImportPublicKey) (live.Public
 			return err
 		}
 		if n > 0 {
-			return live.Errorf(live.Conflict, "the key with the fingerprint %s is imported already", print)
+			return live.Errorf(live.Conflict, "the key with the fingerprint %s is imported already", fingerprint)
 		}
 		return k.add(ctx, tx, &fresh, limit{k.quotas.PublicKeys, "public keys", "quotas.public_keys"})
 	})

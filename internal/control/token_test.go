@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/store"
 	"github.com/proscenium-live/proscenium/internal/store/storetest"
 )
 
@@ -100,4 +102,23 @@ func TestTokens_Row13_AreNotLogged(t *testing.T) {
 			t.Error("a part of the token is in the log")
 		}
 	}
+}
+
+// A token needs no place in the records: none is taken while somebody else writes, and none waits for that.
+func TestTokens_AreIssuedWithoutWriting(t *testing.T) {
+	each(t, control.Quotas{}, func(t *testing.T, h *house) {
+		stage := h.stage(t)
+		err := h.store.Write(t.Context(), func(tx *store.Tx) error { // nobody else writes meanwhile
+			if _, err := tx.LockStage(t.Context(), stage.ARN); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := h.Tokens.Create(ctx, stage.ARN, control.TokenRequest{})
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
