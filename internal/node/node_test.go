@@ -18,9 +18,15 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/config"
 	"github.com/proscenium-live/proscenium/internal/sigv4"
+	"github.com/proscenium-live/proscenium/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	storetest.Main(m,
+		// The ACME client limits its rate, and the ACME test server validates, with goroutines that nothing ends.
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"),
+		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"))
+}
 
 // settings makes a Config for a test: every port a free one, data in a folder of its own.
 func settings(t *testing.T, args ...string) *config.Config {

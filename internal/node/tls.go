@@ -151,16 +151,6 @@ type magic struct {
 
 func (n *Node) openMagic() (*magic, error) {
 	t := n.config.TLS
-	m := &magic{domains: t.Domains}
-	silent := zap.NewNop() // what matters comes by OnEvent
-	m.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return m.config, nil },
-		Logger:           silent,
-	})
-	m.config = certmagic.New(m.cache, certmagic.Config{
-		Storage: &certmagic.FileStorage{Path: n.data.file("certificates")},
-		OnEvent: n.onCertificate, Logger: silent,
-	})
 	roots, err := readRoots(t.DirectoryCA)
 	if err != nil {
 		return nil, fmt.Errorf("tls_directory_ca: %w", err)
@@ -169,6 +159,20 @@ func (n *Node) openMagic() (*magic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http %s: %w", n.config.HTTP, err)
 	}
+	m := &magic{domains: t.Domains}
+	silent := zap.NewNop() // what matters comes by OnEvent
+	m.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return m.config, nil },
+		Logger:           silent,
+	})
+	n.onClose("certificates", func() error {
+		m.cache.Stop()
+		return nil
+	})
+	m.config = certmagic.New(m.cache, certmagic.Config{
+		Storage: &certmagic.FileStorage{Path: n.data.file("certificates")},
+		OnEvent: n.onCertificate, Logger: silent,
+	})
 	template := certmagic.ACMEIssuer{
 		// The same for TestCA: when attempts fail, others are not made elsewhere.
 		CA: t.Directory, TestCA: t.Directory, Email: t.Email, Agreed: true, TrustedRoots: roots, Logger: silent,
@@ -183,7 +187,6 @@ func (n *Node) openMagic() (*magic, error) {
 
 // run gets what is missing and renews what ends, until ctx ends.
 func (m *magic) run(ctx context.Context) error {
-	defer m.cache.Stop()
 	if err := m.config.ManageAsync(ctx, m.domains); err != nil {
 		return err
 	}

@@ -20,11 +20,12 @@ import (
 	"github.com/proscenium-live/proscenium/internal/store"
 )
 
-// Main runs the tests, stops the PostgreSQL server if one was started, and fails if a goroutine is left.
-func Main(m *testing.M) {
+// Main runs the tests, stops the PostgreSQL server if one was started, and fails if a goroutine is left. The
+// options say which are not ours to end.
+func Main(m *testing.M, o ...goleak.Option) {
 	code := m.Run()
 	shared.stop()
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := goleak.Find(o...); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
