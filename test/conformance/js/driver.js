@@ -3,11 +3,17 @@
 import { createInterface } from 'node:readline';
 
 const which = process.argv[2].replace('probe-', '');
-const v2 = which === 'v2';
+const v2 = which === 'v2' || which === 'methods';
 const sdk = v2
   ? (await import('aws-sdk')).default
   : { realtime: await import('@aws-sdk/client-ivs-realtime'), channel: await import('@aws-sdk/client-ivs') };
 if (process.argv[2].startsWith('probe-')) process.exit(0);
+
+if (which === 'methods') {
+  const { operations } = new sdk.IVSRealTime({ region: 'us-east-1' }).api;
+  console.log(Object.values(operations).map((operation) => operation.name).join('\n'));
+  process.exit(0);
+}
 
 const endpoints = { realtime: process.env.ENDPOINT, channel: process.env.CHANNEL_ENDPOINT };
 const region = process.env.AWS_REGION;
