@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite"       // the driver "sqlite"
 )
 
 // dialect holds the little in which the two databases differ.
@@ -63,13 +63,19 @@ func sqliteName(path, extra string) string {
 		"&_pragma=foreign_keys(1)&" + extra
 }
 
+// busy is SQLITE_BUSY; the higher bits of a code tell more of it.
+const busy = 5
+
 func sqlite() dialect {
 	return dialect{
 		name: "sqlite",
 		look: sql.TxOptions{ReadOnly: true}, // SQLite knows no weaker isolation
 		// Writing transactions begin IMMEDIATE: having begun, this one is alone.
 		lockSchema: func(context.Context, querier) error { return nil },
-		gaveWay:    func(error) bool { return false },
+		gaveWay: func(err error) bool {
+			var e *sqlite3.Error
+			return errors.As(err, &e) && e.Code()&0xff == busy
+		},
 	}
 }
 

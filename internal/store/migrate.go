@@ -87,14 +87,26 @@ func (s *Store) migrate(ctx context.Context, all []migration) error {
 	return nil
 }
 
-// alone runs do in a transaction while no other server migrates.
+// alone runs do in a transaction while no other server migrates. It waits for one that makes a fresh file ready:
+// SQLite refuses at once whoever comes while another turns on the write-ahead log.
 func (s *Store) alone(ctx context.Context, do func(context.Context, querier) error) error {
-	return once(ctx, s.writer, nil, func(tx *Tx) error {
-		if err := s.dialect.lockSchema(ctx, tx.sql); err != nil {
+	const pause, patience = 10 * time.Millisecond, 10 * time.Second
+	for deadline := time.Now().Add(patience); ; {
+		err := once(ctx, s.writer, nil, func(tx *Tx) error {
+			if err := s.dialect.lockSchema(ctx, tx.sql); err != nil {
+				return err
+			}
+			return do(ctx, tx.sql)
+		})
+		if !s.dialect.gaveWay(err) || time.Now().After(deadline) {
 			return err
 		}
-		return do(ctx, tx.sql)
-	})
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func createVersions(ctx context.Context, tx querier) error {
