@@ -49,7 +49,7 @@ func serve(ctx context.Context, c *config.Config, out, errOut io.Writer) error {
 	}
 	ctx, stop := untilSignal(ctx, log)
 	defer stop()
-	n, err := node.Open(ctx, node.Options{Config: c, Log: log})
+	n, err := node.Open(ctx, node.Options{Config: c, Log: log, Version: cmp.Or(version, "dev")})
 	if err != nil {
 		return err
 	}

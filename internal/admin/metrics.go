@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -148,6 +149,57 @@ func (c *numberCollector) Collect(out chan<- prometheus.Metric) {
 	for value, n := range sums {
 		out <- prometheus.MustNewConstMetric(c.desc, kind, n, value)
 	}
+}
+
+// Family is numbers told apart by several labels. Its values come from closed sets of words in the code.
+type Family struct {
+	Name   string // without the namespace; a counter's ends with _total
+	Help   string
+	Labels []string
+	Gauge  bool // goes up and down; otherwise it only grows
+	// Read tells each number with the values of the labels, in their order, none twice.
+	Read func(tell func(n float64, values ...string))
+}
+
+// AddFamily has numbers read at each scrape. It panics when the name is taken.
+func (m *Metrics) AddFamily(families ...Family) {
+	for _, f := range families {
+		m.registry.MustRegister(&familyCollector{
+			Family: f, desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", f.Name), f.Help, f.Labels, nil),
+		})
+	}
+}
+
+// maxSeries bounds the series of one family; what comes after is left out.
+const maxSeries = 256
+
+type familyCollector struct {
+	Family
+	desc *prometheus.Desc
+}
+
+func (c *familyCollector) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
+
+func (c *familyCollector) Collect(out chan<- prometheus.Metric) {
+	kind := prometheus.CounterValue
+	if c.Gauge {
+		kind = prometheus.GaugeValue
+	}
+	told := 0
+	c.Read(func(n float64, values ...string) {
+		if told++; told <= maxSeries {
+			out <- prometheus.MustNewConstMetric(c.desc, kind, n, values...)
+		}
+	})
+}
+
+// Build says which build of the server this is.
+func (m *Metrics) Build(version string) {
+	m.AddFamily(Family{
+		Name: "build_info", Help: "Always 1; the labels say which build of the server this is.", Gauge: true,
+		Labels: []string{"version", "go_version"},
+		Read:   func(tell func(float64, ...string)) { tell(1, version, runtime.Version()) },
+	})
 }
 
 // Histogram is a distribution that a part counts itself.

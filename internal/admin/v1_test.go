@@ -93,7 +93,7 @@ func TestV1_AnswersPreflightsWithoutSignature(t *testing.T) {
 }
 
 func TestV1_RefusesABodyThatWasNotSigned(t *testing.T) {
-	r := httptest.NewRequest("POST", "/admin/v1/echo", strings.NewReader("other"))
+	r := httptest.NewRequest(http.MethodPost, "/admin/v1/echo", strings.NewReader("other"))
 	sigv4.Signer{Key: sigv4.OneKey{AccessKeyID: "root", SecretKey: "test"}, Region: "us-east-1", Service: "ivs"}.Sign(r, []byte("hello"), time.Now())
 	w := httptest.NewRecorder()
 	v1(t).ServeHTTP(w, r)

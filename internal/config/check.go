@@ -216,3 +216,15 @@ func (c *Config) Loopback() bool {
 	}
 	return true
 }
+
+// collectorURL is httpURL for a collector, which may have a path.
+func collectorURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("it must be http://host:port or https://host:port, with a path if need be")
+	}
+	return nil
+}

@@ -90,6 +90,8 @@ type Config struct {
 	MetricsAllow []string // CIDR prefixes
 	Pprof        bool
 
+	Tracing Tracing
+
 	settings []*Setting
 	flags    *pflag.FlagSet
 	file     string // path given with --config or PROSCENIUM_CONFIG
@@ -117,6 +119,12 @@ type Door struct {
 	AnswerTimeout time.Duration // header and body included
 	IdleTimeout   time.Duration
 	Streams       int // of one HTTP/2 connection at once
+}
+
+// Tracing says where traces go, and how many.
+type Tracing struct {
+	Endpoint string  // of an OTLP collector over HTTP; "" traces nothing
+	Ratio    float64 // of calls and joins that are traced, 0..1
 }
 
 // Proxy says whose word is taken about who a client is.

@@ -131,6 +131,7 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"quotas.profile": "aws", "database": "postgres://u:p@h/d", "roles": "media,api", "demo": "true",
 		"reconnect_window": "20s", "session_grace": "3m", "drain_timeout": "1s", "max_participants": "5",
 		"max_sockets": "6", "log.level": "debug", "log.format": "json", "metrics_allow": "10.0.0.0/8", "pprof": "true",
+		"tracing.endpoint": "http://127.0.0.1:4318", "tracing.sample_ratio": "0.25",
 		"access_master_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 		"tls_cert":          "/c.pem", "tls_key": "/k.pem", "tls_domain": "a.example.org,b.example.org", "tls_email": "x@example.org",
 		"tls_directory": "https://ca.example.org/dir", "tls_directory_ca": "/ca.pem", "http_redirect": "0.0.0.0:80",
@@ -209,6 +210,8 @@ func TestLoad_RefusalNamesSettingValueOriginAndWhatIsAllowed(t *testing.T) {
 		want string
 	}{
 		{name: "port", args: []string{"--http", "127.0.0.1"}, want: `http: "127.0.0.1" (from --http) is refused: it must be host:port`},
+		{name: "ratio", args: []string{"--tracing-sample-ratio", "NaN"}, want: `it must be a number from 0 to 1`},
+		{name: "collector", args: []string{"--tracing-endpoint", "grpc://c:4317"}, want: `it must be http://host:port`},
 		{name: "port too high", args: []string{"--media", "127.0.0.1:70000"}, want: "the port must be a number from 0"},
 		{name: "host name", env: map[string]string{"PROSCENIUM_HTTP": "example.org:80"}, want: `http: "example.org:80" (from PROSCENIUM_HTTP)`},
 		{name: "account", args: []string{"--account-id", "12"}, want: "it must be 12 digits"},

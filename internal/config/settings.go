@@ -206,6 +206,14 @@ func define(c *Config) []*Setting {
 			Key: "pprof", Group: "Watching", Default: "false", from: everywhere, value: onOff(&c.Pprof),
 			Doc: "Serve Go's profiles at /debug/pprof/, to those who may read the metrics.",
 		},
+		{
+			Key: "tracing.endpoint", Group: "Watching", Default: "", from: everywhere, value: text(&c.Tracing.Endpoint, "url", collectorURL),
+			Doc: "Where OpenTelemetry traces of API calls and joins are sent: an OTLP collector over HTTP, such as http://127.0.0.1:4318. Without a path, /v1/traces is asked. Nothing is traced if it is empty.",
+		},
+		{
+			Key: "tracing.sample_ratio", Group: "Watching", Default: "1", from: everywhere, value: ratio(&c.Tracing.Ratio),
+			Doc: "How many calls and joins of all are traced, from 0 (none) to 1 (each).",
+		},
 	}...)
 	for _, s := range settings {
 		s.Origin = Origin{Place: Default}

@@ -86,6 +86,18 @@ func number(p *int, least, most int) value {
 	}}
 }
 
+func ratio(p *float64) value {
+	return value{kind: "0..1", get: func() string { return strconv.FormatFloat(*p, 'g', -1, 64) }, set: func(s string) error {
+		r, err := strconv.ParseFloat(s, 64)
+		// The comparison is written so that NaN fails it.
+		if err != nil || !(r >= 0 && r <= 1) {
+			return fmt.Errorf("it must be a number from 0 to 1, such as 0.1")
+		}
+		*p = r
+		return nil
+	}}
+}
+
 func duration(p *time.Duration, least, most time.Duration) value {
 	return value{kind: "duration", get: func() string { return short(*p) }, set: func(s string) error {
 		d, err := time.ParseDuration(s)

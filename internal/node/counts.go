@@ -12,6 +12,8 @@ import (
 // countMedia has the numbers of the media role read at each scrape.
 func (n *Node) countMedia() {
 	n.countPeople()
+	n.countQuality()
+	n.countQueues()
 	n.countFlow()
 	n.countDrops()
 	bounds := make([]float64, len(sfu.DelayBuckets))
@@ -36,8 +38,8 @@ func (n *Node) countPeople() {
 		admin.Number{Name: "sessions", Help: "Sessions open on this node.", Gauge: true, Read: now(func(s host.Stats) int { return s.Sessions })},
 		admin.Number{Name: "participants", Help: "Participants on this node.", Gauge: true, Read: now(func(s host.Stats) int { return s.Participants })},
 		admin.Number{Name: "sockets", Help: "State sockets open.", Gauge: true, Read: now(func(s host.Stats) int { return s.Sockets })},
-		admin.Number{Name: "publishers", Help: "Participants that publish.", Gauge: true, Read: now(func(s host.Stats) int { return s.Publishers })},
-		admin.Number{Name: "subscriptions", Help: "Pairs of publisher and subscriber.", Gauge: true, Read: now(func(s host.Stats) int { return s.Subscriptions })},
+		admin.Number{Name: "concurrent_publishers", Help: "Publishers, over all stages.", Gauge: true, Read: now(func(s host.Stats) int { return s.Publishers })},
+		admin.Number{Name: "concurrent_subscriptions", Help: "Pairs of publisher and subscriber, over all stages.", Gauge: true, Read: now(func(s host.Stats) int { return s.Subscriptions })},
 		admin.Number{Name: "pending_media_sessions", Help: "Media sessions answered but not connected yet.", Gauge: true, Read: now(func(s host.Stats) int { return s.Pending })},
 		admin.Number{Name: "peers", Help: "Peer connections alive.", Gauge: true, Read: admin.One(n.media.transport.Counters().Peers.Load)},
 		admin.Number{Name: "refused_total", Help: "Requests of clients that were refused.", Label: "what", Read: n.refused},
@@ -65,6 +67,15 @@ func (n *Node) countFlow() {
 	add("send_calls_total", "System calls that sent.", &port.SendCalls)
 	add("rtp_in_total", "RTP packets received from publishers.", &c.PacketsIn)
 	n.metrics.Add(admin.Number{Name: "rtp_out_total", Help: "RTP packets forwarded to viewers.", Read: admin.One(func() uint64 { return n.media.engine.Stats().Packets })})
+	add("rtp_in_bytes_total", "Bytes of RTP packets received from publishers, as they came.", &c.BytesIn)
+	n.metrics.Add(admin.Number{Name: "rtp_out_bytes_total", Help: "Bytes of payload forwarded to viewers.", Read: admin.One(func() uint64 { return n.media.engine.Stats().Bytes })})
+	n.metrics.Add(admin.Number{
+		Name: "rtp_lost_total", Label: "direction", Help: "RTP packets that were lost: in from publishers, before repair; out to viewers, by their reports.",
+		Read: func() map[string]float64 {
+			q := n.media.host.Quality()
+			return map[string]float64{"in": float64(q.LostIn), "out": float64(q.LostOut)}
+		},
+	})
 	add("rtcp_in_total", "RTCP packets received.", &c.RTCPIn)
 	add("rtx_in_total", "Retransmissions received from publishers.", &c.RTXIn)
 	add("nack_in_total", "Packets that viewers asked for again.", &c.NacksIn)
@@ -104,6 +115,7 @@ func (n *Node) countDrops() {
 
 // countOpen tells since when the node runs.
 func (n *Node) countOpen() {
+	n.metrics.Build(n.version)
 	started := time.Now()
 	n.metrics.Add(admin.Number{
 		Name: "uptime_seconds", Help: "Time since the node was opened.", Gauge: true,

@@ -54,6 +54,7 @@ func (n *Node) openAPI() (http.Handler, error) {
 		Account: n.config.AccountID,
 		Limiter: limiter,
 		Observe: n.metrics.ObserveCall,
+		Tracer:  n.tracer,
 		Log:     n.log,
 	}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/demo"
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/rtc"
@@ -48,7 +49,10 @@ func (n *Node) openMedia(context.Context) error {
 		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
 		Joined: func(step host.JoinStep, d time.Duration) { n.metrics.ObserveJoin(string(step), d) },
 	})
-	m.signal = signal.New(signal.Options{Host: m.host, ClientAddr: n.clients().of, Log: n.log})
+	m.signal = signal.New(signal.Options{
+		Host: m.host, ClientAddr: n.clients().of, Log: n.log, Tracer: n.tracer,
+		Joined: func(d time.Duration) { n.metrics.ObserveJoin(admin.StateSent, d) },
+	})
 
 	n.add("transport", m.transport.Run)
 	n.add("forwarding", m.engine.Run)
@@ -58,6 +62,7 @@ func (n *Node) openMedia(context.Context) error {
 	}
 	n.media = m
 	n.countMedia()
+	n.tellFigures()
 	return nil
 }
 

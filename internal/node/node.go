@@ -9,6 +9,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,12 +28,14 @@ import (
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/store"
+	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
 // Options say what a node is.
 type Options struct {
-	Config *config.Config
-	Log    *slog.Logger // nil: slog.Default()
+	Config  *config.Config
+	Log     *slog.Logger // nil: slog.Default()
+	Version string       // of the build, for metrics and traces; "" is unknown
 }
 
 // Node is an open server. Make it with Open; then call either Run or Close, once.
@@ -47,6 +50,8 @@ type Node struct {
 	tls        *tls.Config // nil: HTTP is not encrypted
 	redirectAt net.Addr    // nil: nothing redirects
 	metrics    *admin.Metrics
+	version    string
+	tracer     *tracing.Tracer // nil: nothing is traced
 
 	store   *store.Store
 	keyring *access.Keyring
@@ -79,8 +84,9 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if n.log == nil {
 		n.log = slog.Default()
 	}
+	n.version = cmp.Or(o.Version, "unknown")
 	n.countOpen()
-	for _, open := range []func(context.Context) error{n.openData, n.openListener, n.openTLS, n.openStore, n.openKeys, n.openOperators, n.openBus, n.openRoles, n.openDoor} {
+	for _, open := range []func(context.Context) error{n.openData, n.openTracing, n.openListener, n.openTLS, n.openStore, n.openKeys, n.openOperators, n.openBus, n.openRoles, n.openDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}

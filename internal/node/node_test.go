@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -158,18 +159,33 @@ func TestNode_IsReadyFromRunUntilItDrains(t *testing.T) {
 	}
 }
 
-func TestNode_IsNotReadyWithoutItsDatabase(t *testing.T) {
+func TestNode_HealthDependsOnNothingOutside(t *testing.T) { // row 45
 	n := open(t, settings(t))
 	run(t, n)
-	if err := n.store.Close(); err != nil {
+	if err := errors.Join(n.store.Close(), n.bus.Close()); err != nil {
 		t.Fatal(err)
 	}
-	status, _, body := get(t, "http://"+n.HTTP().String()+"/readyz")
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"api":"not serving"`) {
-		t.Errorf("readyz answers %d %s", status, body)
+	at := "http://" + n.HTTP().String()
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, _, body := get(t, at+path); status != http.StatusOK {
+			t.Errorf("without database and bus %s answers %d %s", path, status, body)
+		}
 	}
-	if status, _, _ := get(t, "http://"+n.HTTP().String()+"/healthz"); status != http.StatusOK { // row 45
-		t.Errorf("healthz answers %d: the server would be restarted for the database's sake", status)
+	deadline := time.Now().Add(20 * time.Second)
+	for _, want := range []string{`proscenium_dependency_up{dependency="database"} 0`, `proscenium_dependency_up{dependency="bus"} 0`} {
+		for {
+			_, _, body := get(t, at+"/metrics") // it asks every few seconds
+			if strings.Contains(body, want) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("metrics do not say %s", want)
+			}
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-t.Context().Done():
+			}
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
-	"time"
 
 	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/config"
@@ -57,6 +56,7 @@ func (n *Node) openControl(ctx context.Context) error {
 	}
 	n.onClose("control", n.control.Close)
 	n.add("control", n.control.Run)
+	n.watchDependencies()
 	return nil
 }
 
@@ -87,10 +87,9 @@ func (n *Node) mediaAddresses() ([]netip.AddrPort, error) {
 	return mediaAddresses(n.config.MediaAddress, n.config.Media, net.InterfaceAddrs)
 }
 
-// askedIn is how long a database may take to answer the question whether it is there.
-const askedIn = 2 * time.Second
-
-// parts are what /readyz asks: the node is ready exactly when all of its roles serve.
+// parts are what /readyz asks: the node is ready exactly when all of its roles serve. It asks nothing outside: a
+// database that is away must not have the sessions taken down that go on without it. Whether it is there says
+// the metric dependency_up.
 func (n *Node) parts() []admin.Part {
 	out := []admin.Part{{Name: "node", Ready: n.serving}, {Name: string(config.RoleAPI), Ready: n.apiReady}}
 	if n.media != nil {
@@ -110,9 +109,7 @@ func (n *Node) serving() error {
 }
 
 func (n *Node) apiReady() error {
-	ctx, cancel := context.WithTimeout(context.Background(), askedIn)
-	defer cancel()
-	return errors.Join(n.bus.Ready(), n.store.Ping(ctx), n.partReady("control"))
+	return n.partReady("control")
 }
 
 func (n *Node) partReady(names ...string) error {

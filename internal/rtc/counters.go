@@ -34,6 +34,7 @@ type Counters struct {
 
 	// Flow.
 	PacketsIn   atomic.Uint64
+	BytesIn     atomic.Uint64 // of SRTP packets
 	RTXIn       atomic.Uint64
 	Probes      atomic.Uint64 // packets of padding only
 	RTCPIn      atomic.Uint64

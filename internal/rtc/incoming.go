@@ -158,6 +158,7 @@ func (p *Peer) rtpIn(data []byte, now media.Time) {
 	}
 	s.count(&h, now)
 	c.PacketsIn.Add(1)
+	c.BytesIn.Add(uint64(len(data)))
 	if in.stats.First == 0 {
 		in.stats.First = now
 	}
