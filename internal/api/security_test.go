@@ -231,3 +231,143 @@ func TestTransferEncodingChunked_IsReadLikeAnyOther(t *testing.T) {
 	r.ContentLength = -1
 	w.send(r).want(t, 200, "", "chunked")
 }
+
+// arnMembers are the members by which the operations of both contracts name what they are about, and its type.
+var arnMembers = []struct {
+	operation, kind, member, rest string
+	hides                         bool // the operation models no ResourceNotFoundException, and lists nothing instead
+}{
+	{"GetPublicKey", "public-key", "arn", "", false},
+	{"DeletePublicKey", "public-key", "arn", "", false},
+	{"GetStageSession", "stage", "stageArn", `,"sessionId":"st-0123456789abc"`, false},
+	{"ListStageSessions", "stage", "stageArn", "", true},
+	{"GetParticipant", "stage", "stageArn", `,"sessionId":"st-0123456789abc","participantId":"p"`, false},
+	{"ListParticipants", "stage", "stageArn", `,"sessionId":"st-0123456789abc"`, true},
+	{"ListParticipantEvents", "stage", "stageArn", `,"sessionId":"st-0123456789abc","participantId":"p"`, true},
+	{"StartParticipantReplication", "stage", "sourceStageArn", `,"destinationStageArn":"arn:aws:ivs:us-east-1:123456789012:stage/b","participantId":"p"`, false},
+	{"StopParticipantReplication", "stage", "sourceStageArn", `,"destinationStageArn":"arn:aws:ivs:us-east-1:123456789012:stage/b","participantId":"p"`, false},
+	{"ListParticipantReplicas", "stage", "sourceStageArn", `,"participantId":"p"`, true},
+	{"GetEncoderConfiguration", "encoder-configuration", "arn", "", false},
+	{"DeleteEncoderConfiguration", "encoder-configuration", "arn", "", false},
+	{"GetStorageConfiguration", "storage-configuration", "arn", "", false},
+	{"DeleteStorageConfiguration", "storage-configuration", "arn", "", false},
+	{"GetIngestConfiguration", "ingest-configuration", "arn", "", false},
+	{"UpdateIngestConfiguration", "ingest-configuration", "arn", "", false},
+	{"DeleteIngestConfiguration", "ingest-configuration", "arn", "", false},
+	{"GetComposition", "composition", "arn", "", false},
+	{"StopComposition", "composition", "arn", "", false},
+	{"GetChannel", "channel", "arn", "", false},
+	{"UpdateChannel", "channel", "arn", "", false},
+	{"DeleteChannel", "channel", "arn", "", false},
+	{"CreateStreamKey", "channel", "channelArn", "", false},
+	{"ListStreamKeys", "channel", "channelArn", "", false},
+	{"GetStreamKey", "stream-key", "arn", "", false},
+	{"DeleteStreamKey", "stream-key", "arn", "", false},
+	{"GetStream", "channel", "channelArn", "", false},
+	{"StopStream", "channel", "channelArn", "", false},
+	{"PutMetadata", "channel", "channelArn", `,"metadata":"x"`, false},
+}
+
+// security.md row 5, for the operations about everything else.
+func TestSecurityRow5_ForeignARNsOfAllTypes(t *testing.T) {
+	w := newWorld(t)
+	for _, o := range arnMembers {
+		other := "composition"
+		if o.kind == other {
+			other = "stage"
+		}
+		for _, c := range []struct {
+			arn       string
+			status    int
+			exception string
+		}{
+			{"arn:aws:ivs:us-east-1:999999999999:" + o.kind + "/nothing", 403, "AccessDeniedException"},
+			{"arn:aws:ivs:eu-west-1:123456789012:" + o.kind + "/nothing", 404, "ResourceNotFoundException"},
+			{"arn:aws:ivs:us-east-1:123456789012:" + o.kind + "/nothing", 404, "ResourceNotFoundException"},
+			{"arn:aws:ivs:us-east-1:123456789012:" + other + "/nothing", 400, "ValidationException"},
+			{"arn:aws:ivs:us-east-1:123456789012:" + o.kind + "/../x", 400, "ValidationException"},
+			{"arn:aws:ivs:us-east-1:123456789012:" + o.kind + "/x\x00", 400, "ValidationException"},
+			{"arn:aws:ivs:us-east-1:123456789012:" + o.kind + "/" + strings.Repeat("a", 10_000), 400, "ValidationException"},
+			{"", 400, "ValidationException"},
+		} {
+			a := w.post(o.operation, `{"`+o.member+`":`+quote(c.arn)+o.rest+`}`)
+			if o.hides && c.status == 404 {
+				// another region is not a value that the list could have; what does not exist has nothing to list
+				if a.status == 200 && strings.Contains(a.body, "[]") || a.status == 400 && a.exception() == "ValidationException" {
+					continue
+				}
+			}
+			if a.status != c.status || a.exception() != c.exception {
+				t.Errorf("%s %.80q: %d %s %.200s", o.operation, c.arn, a.status, a.exception(), a.body)
+			}
+		}
+	}
+}
+
+// security.md row 6, for all lists: a token is good for its own list only.
+func TestSecurityRow6_TokensAreGoodForTheirListOnly(t *testing.T) {
+	w := newWorld(t)
+	lists := map[string]string{ // by operation: what makes an item
+		"ListStages": "CreateStage", "ListEncoderConfigurations": "CreateEncoderConfiguration", "ListChannels": "CreateChannel",
+		"ListIngestConfigurations": "CreateIngestConfiguration",
+	}
+	others := []string{"ListPublicKeys", "ListStorageConfigurations", "ListCompositions", "ListStreams"}
+	tokens := map[string]string{}
+	for list, create := range lists {
+		for range 2 {
+			w.post(create, `{"ingestProtocol":"RTMPS"}`).want(t, 200, "", "arn")
+		}
+		tokens[list], _ = w.post(list, `{"maxResults":1}`).at(t, "nextToken").(string)
+		others = append(others, list)
+	}
+	for of, token := range tokens {
+		for _, list := range others {
+			a := w.post(list, fmt.Sprintf(`{"nextToken":%q}`, token))
+			if list == of {
+				a.want(t, 200, "", "arn")
+			} else if a.status != 400 || a.exception() != "ValidationException" {
+				t.Errorf("%s took the token of %s: %d %s", list, of, a.status, a.body)
+			}
+		}
+		flipped := []byte(token)
+		flipped[len(flipped)/3] ^= 2
+		for name, bad := range map[string]string{"cut": token[:len(token)-1], "flipped": string(flipped), "longer": token + "AAAA"} {
+			if a := w.post(of, fmt.Sprintf(`{"nextToken":%q}`, bad)); a.status != 400 || a.exception() != "ValidationException" {
+				t.Errorf("%s took a token that was %s: %d %s", of, name, a.status, a.body)
+			}
+		}
+	}
+}
+
+// security.md row 4: JSON that is hard to read, for the operations with the deepest inputs.
+func TestSecurityRow4_NastyJSONOfDeepInputs(t *testing.T) {
+	w := newWorld(t)
+	w.post("ListStages", "{}") // opens the connection
+	many := func(one string, n int) string { return strings.Repeat(one+",", n) + one }
+	for name, c := range map[string]struct{ operation, body string }{
+		"nested layout":         {"StartComposition", `{"layout":` + strings.Repeat(`{"grid":`, 100_000)},
+		"nested destinations":   {"StartComposition", `{"destinations":` + strings.Repeat("[", 100_000)},
+		"very many places":      {"StartComposition", `{"stageArn":"x","destinations":[` + many(`{}`, 300_000) + `]}`},
+		"very many encoders":    {"StartComposition", `{"stageArn":"x","destinations":[{"s3":{"storageConfigurationArn":"x","encoderConfigurationArns":[` + many(`"x"`, 200_000) + `]}}]}`},
+		"huge number":           {"CreateEncoderConfiguration", `{"video":{"framerate":1e400}}`},
+		"number of many digits": {"CreateEncoderConfiguration", `{"video":{"bitrate":` + strings.Repeat("9", 900_000) + `}}`},
+		"very many ARNs":        {"BatchGetChannel", `{"arns":[` + many(`"x"`, 250_000) + `]}`},
+		"very long key":         {"ImportPublicKey", `{"publicKeyMaterial":"-----BEGIN PUBLIC KEY-----` + strings.Repeat("A", 900_000) + `"}`},
+		"very long metadata":    {"PutMetadata", `{"channelArn":"arn:aws:ivs:us-east-1:123456789012:channel/a","metadata":"` + strings.Repeat("é", 400_000) + `"}`},
+		"very many attributes":  {"CreateIngestConfiguration", `{"ingestProtocol":"RTMPS","attributes":{` + attributes(60_000) + `}}`},
+	} {
+		started := time.Now()
+		a := w.post(c.operation, c.body)
+		if took := time.Since(started); a.status != 400 || len(a.body) > 8192 || took > patience {
+			t.Errorf("%s: %d %s %d bytes after %v", name, a.status, a.exception(), len(a.body), took)
+		}
+	}
+}
+
+func attributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"%d":"",`, i)
+	}
+	return b.String() + `"z":""`
+}
