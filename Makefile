@@ -94,8 +94,13 @@ fmt: tools ## format all Go files
 	golangci-lint fmt ./...
 
 .PHONY: bench
-bench: go-modules ## the benchmarks of the packet path
+bench: go-modules ## the benchmarks of the packet path, and of the API on both databases
 	go test -run '^$$' -bench . -benchmem ./internal/media/... ./internal/packetio/... ./internal/rtc/... ./internal/sfu/...
+	@$(MAKE) bench-api
+
+.PHONY: bench-api
+bench-api: go-modules ## the API's calls per second and core, and their p99, through SigV4 over loopback
+	go test -run '^$$' -bench 'GetStage|CreateParticipantToken|CreateStage' -benchtime 5s ./internal/node
 
 FUZZTIME ?= 10s
 .PHONY: fuzz

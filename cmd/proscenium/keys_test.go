@@ -47,7 +47,7 @@ const blueTeam = `{
       "Sid": "ActOnBlueStages",
       "Effect": "Allow",
       "Action": "ivs:*",
-      "Resource": "arn:aws:ivs:*:*:stage/?*",
+      "Resource": "arn:aws:ivs:*:*:stage/*",
       "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}
     },
     {

@@ -68,7 +68,7 @@ func (h *holder) post(w *world, operation, body string) answer {
 
 const teamBlue = `{"Version":"2012-10-17","Statement":[
 	{"Effect":"Allow","Action":"ivs:CreateStage","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"blue"}}},
-	{"Effect":"Allow","Action":["ivs:*Stage","ivs:CreateParticipantToken","ivs:ListTagsForResource"],"Resource":"arn:aws:ivs:*:*:stage/?*",
+	{"Effect":"Allow","Action":["ivs:*Stage","ivs:CreateParticipantToken","ivs:ListTagsForResource"],"Resource":"arn:aws:ivs:*:*:stage/*",
 	 "Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}},
 	{"Effect":"Deny","Action":["ivs:TagResource","ivs:UntagResource"],"Resource":"*"}]}`
 
