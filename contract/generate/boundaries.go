@@ -246,7 +246,11 @@ func textEdges(s *shape) []value {
 		for _, v := range s.Enum {
 			out = append(out, value{v, ""})
 		}
-		return append(out, value{strings.ToLower(s.Enum[0]), "Member must satisfy enum value set"})
+		const breaks = "Member must satisfy enum value set"
+		if s.FoldCase {
+			return append(out, value{strings.ToLower(s.Enum[0]), ""}, value{s.Enum[0] + "_", breaks})
+		}
+		return append(out, value{strings.ToLower(s.Enum[0]), breaks})
 	}
 	shortest := sample(s, least(s))
 	out = append(out, value{shortest, ""})

@@ -118,6 +118,9 @@ func ruleLiteral(s *shape) string {
 	if s.Enum != nil {
 		add("Enum: []string{%s}", `"`+strings.Join(s.Enum, `", "`)+`"`)
 	}
+	if s.FoldCase {
+		add("FoldCase: true")
+	}
 	if s.ReservedPrefix != "" {
 		add("Reserved: %q", s.ReservedPrefix)
 	}

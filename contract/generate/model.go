@@ -56,6 +56,7 @@ type shape struct {
 	// what only patches.json can say
 	ReservedPrefix string `json:"reservedPrefix"`
 	TotalBytes     int    `json:"totalBytes"`
+	FoldCase       bool   `json:"foldCase"`
 
 	name string
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
@@ -18,7 +19,7 @@ func (s *service) CreateIngestConfiguration(
 	}
 	ingest, err := s.Ingests.Create(ctx, control.CreateIngest{
 		Name:       value(in.Name),
-		Protocol:   live.IngestProtocol(value(in.IngestProtocol)),
+		Protocol:   live.IngestProtocol(strings.ToUpper(string(value(in.IngestProtocol)))),
 		Stage:      stage,
 		UserID:     value(in.UserID),
 		Attributes: in.Attributes,

@@ -17,6 +17,7 @@ type TextRule struct {
 	Pattern  string // as the contract has it; matched against the whole string
 	Enum     []string
 	Reserved string // a prefix that no value may have, in lower case
+	FoldCase bool   // values of Enum may be in any case
 	Bytes    int    // how long a value may be in UTF-8; 0: no limit
 
 	match *regexp.Regexp
@@ -44,7 +45,7 @@ func (t *TextRule) broken(s string) []string {
 	if t.match != nil && (t.Max == 0 || n <= 16*t.Max) && !t.match.MatchString(s) {
 		out = append(out, "Member must satisfy regular expression pattern: "+t.Pattern)
 	}
-	if t.Enum != nil && !slices.Contains(t.Enum, s) {
+	if t.Enum != nil && !t.listed(s) {
 		out = append(out, "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 	}
 	if p := len(t.Reserved); p > 0 && len(s) >= p && strings.EqualFold(s[:p], t.Reserved) {
@@ -54,6 +55,10 @@ func (t *TextRule) broken(s string) []string {
 		out = append(out, "Member must have at most "+strconv.Itoa(t.Bytes)+" bytes")
 	}
 	return out
+}
+
+func (t *TextRule) listed(s string) bool {
+	return slices.ContainsFunc(t.Enum, func(v string) bool { return v == s || t.FoldCase && strings.EqualFold(v, s) })
 }
 
 // NumberRule is what a number must satisfy; nil: no limit.

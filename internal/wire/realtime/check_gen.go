@@ -688,7 +688,7 @@ var (
 	ruleIngestConfigurationName                          = wire.TextRule{Max: 128, Pattern: `[a-zA-Z0-9-_]*`}.Compile()
 	ruleIngestConfigurationStageARN                      = wire.TextRule{Max: 128, Pattern: `^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:stage/[a-zA-Z0-9-]+$`}.Compile()
 	ruleIngestConfigurationState                         = wire.TextRule{Enum: []string{"ACTIVE", "INACTIVE"}}.Compile()
-	ruleIngestProtocol                                   = wire.TextRule{Enum: []string{"RTMP", "RTMPS"}}.Compile()
+	ruleIngestProtocol                                   = wire.TextRule{Enum: []string{"RTMP", "RTMPS"}, FoldCase: true}.Compile()
 	ruleMaxCompositionResults                            = wire.NumberRule{Min: new(1.0), Max: new(100.0)}
 	ruleMaxEncoderConfigurationResults                   = wire.NumberRule{Min: new(1.0), Max: new(100.0)}
 	ruleMaxIngestConfigurationResults                    = wire.NumberRule{Min: new(1.0), Max: new(100.0)}
