@@ -87,6 +87,9 @@ type Config struct {
 	LogFormat string // "text" or "json"
 	LogAccess bool
 
+	Events  Events
+	History time.Duration // how long what happened in a session can be read
+
 	MetricsAllow []string // CIDR prefixes
 	Pprof        bool
 

@@ -140,6 +140,7 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"door.answer_timeout": "7s", "door.idle_timeout": "8s", "door.http2_streams": "9",
 		"storage.create_folders": "false", "max_duration": "1h", "max_media_sessions": "3", "max_pending_per_token": "4",
 		"max_pending_per_address": "5", "log.access": "false",
+		"history.retention": "1000h", "events.retention": "24h", "events.allow_private": "127.0.0.0/8", "events.targets": "[{}]",
 	}
 	// Some are refused one without the other.
 	needs := map[string]map[string]string{

@@ -189,6 +189,9 @@ func keyOf(pair *ast.MappingValueNode) (string, bool) {
 
 // textOf returns what node says in the form that a flag of the kind takes.
 func textOf(node ast.Node, kind string) (string, error) {
+	if kind == targetsKind {
+		return jsonOf(node)
+	}
 	switch n := node.(type) {
 	case *ast.SequenceNode:
 		if kind != "list" {

@@ -187,6 +187,22 @@ func define(c *Config) []*Setting {
 			Doc: "The same of one client address (of an IPv6 /64). Behind a proxy that is not in trusted_proxies all clients have one.",
 		},
 		{
+			Key: "history.retention", Group: "Events", Default: "1440h", from: everywhere, value: duration(&c.History, time.Hour, 10*365*24*time.Hour),
+			Doc: "How long the participants and events of a session can be read after its end.",
+		},
+		{
+			Key: "events.retention", Group: "Events", Default: "168h", from: everywhere, value: duration(&c.Events.Keep, time.Minute, 365*24*time.Hour),
+			Doc: "How long events are kept for targets that cannot be reached, and for replay.",
+		},
+		{
+			Key: "events.allow_private", Group: "Events", from: everywhere, value: list(&c.Events.AllowPrivate, "list", prefix),
+			Doc: "Networks that targets of events may be in although they are no part of the internet, such as 127.0.0.0/8 or 10.0.0.0/8, with commas between. Addresses at which clouds keep secrets are never connected to.",
+		},
+		{
+			Key: "events.targets", Group: "Events", hide: hideAll, from: fromEnv | fromFile, value: targets(&c.Events.Targets),
+			Doc: "Who is told of events: a list, described in events.md. In the environment as JSON.",
+		},
+		{
 			Key: "log.level", Group: "Watching", Default: "info", from: everywhere, value: level(&c.LogLevel),
 			Doc: "The least important log lines to write: debug, info, warn or error.",
 		},

@@ -18,6 +18,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.master = master
 	n.keyring, err = access.Open(ctx, access.Options{
 		Store: n.store, Master: master, Root: n.keys.pair(), Account: n.config.AccountID, Log: n.log,
 	})

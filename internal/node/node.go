@@ -27,6 +27,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/config"
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/notify"
 	"github.com/proscenium-live/proscenium/internal/store"
 	"github.com/proscenium-live/proscenium/internal/tracing"
 )
@@ -55,6 +56,8 @@ type Node struct {
 
 	store   *store.Store
 	keyring *access.Keyring
+	master  access.MasterKey
+	notify  *notify.Service
 	// operators has the endpoints below /admin/v1/; roles add theirs when they open.
 	operators *admin.V1
 	bus       *nats.Bus
@@ -189,6 +192,7 @@ func (n *Node) stop(server *http.Server) error {
 	if n.media != nil {
 		n.media.drain(ctx, n.config.DrainTimeout)
 	}
+	n.notify.CloseStreams() // nobody would end them, and the door waits for them
 	if err := server.Shutdown(ctx); err != nil {
 		errs = append(errs, server.Close())
 	}

@@ -49,6 +49,8 @@ func (n *Node) openControl(ctx context.Context) error {
 		Endpoints: told,
 		Quotas:    quotas(n.config.Quotas),
 		Buckets:   control.Folders{Root: n.data.file("storage"), Create: n.config.CreateFolders},
+		History:   n.config.History,
+		Events:    n.config.Events.Keep,
 		Log:       n.log,
 	})
 	if err != nil {
@@ -57,7 +59,7 @@ func (n *Node) openControl(ctx context.Context) error {
 	n.onClose("control", n.control.Close)
 	n.add("control", n.control.Run)
 	n.watchDependencies()
-	return nil
+	return n.openNotify(ctx)
 }
 
 func quotas(q config.Quotas) control.Quotas {
