@@ -38,11 +38,11 @@ func openSQLite(path string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	writer, err := sql.Open("sqlite", sqliteName(path, "_txlock=immediate"))
+	writer, err := openRemembering(sqliteName(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	reader, err := sql.Open("sqlite", sqliteName(path, "_pragma=query_only(1)"))
+	reader, err := openRemembering(sqliteName(path, "_pragma=query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), writer.Close())
 	}
