@@ -41,6 +41,27 @@ test('a session is told while it runs, and when it is over', { timeout: 120_000 
     await console_.locator('.links .live').waitFor();
   });
 
+  await t.test('how each fares is shown, and who is muted', async () => {
+    const sends = people.locator('td:nth-child(3)');
+    const receives = people.locator('td:nth-child(4)');
+    await sends
+      .nth(0)
+      .getByText(/bit\/s.*\d+×\d+ · \d+ fps · \d+\.\d % lost/)
+      .waitFor();
+    await receives
+      .nth(1)
+      .getByText(/bit\/s.*1 publisher/)
+      .waitFor();
+    assert.equal(await sends.nth(1).textContent(), '–');
+    const row = await people.nth(0).elementHandle();
+    await host.getByRole('button', { name: 'Mute' }).click();
+    await people.nth(0).getByTitle('Muted').waitFor();
+    await host.getByRole('button', { name: 'Unmute' }).click();
+    await people.nth(0).getByTitle('Sound on').waitFor();
+    // The same row all the time: nothing was drawn anew.
+    assert.ok(await row.evaluate((element) => element.isConnected));
+  });
+
   await t.test('a lane for each shows stay, publishing and receiving', async () => {
     await console_.getByRole('link', { name: 'Timeline' }).click();
     await lanes.nth(1).waitFor();

@@ -8,7 +8,7 @@ import { SignInPage } from './pages/SignInPage.tsx';
 import { StagePage } from './pages/StagePage.tsx';
 import { StagesPage } from './pages/StagesPage.tsx';
 import { WatchPage } from './pages/WatchPage.tsx';
-import { Logo } from './ui/icons.tsx';
+import { LeaveIcon, Logo } from './ui/icons.tsx';
 import { Link, useHash, useRoute } from './ui/route.tsx';
 
 /** Guests come with a token behind the #; everybody else signs in. */
@@ -52,8 +52,15 @@ function Console({ route }: { route: string }) {
         <span className="who">
           {keys.accessKeyId} · {keys.region}
         </span>
-        <button type="button" className="button quiet" onClick={signOut}>
-          Sign out
+        <button
+          type="button"
+          className="button quiet"
+          aria-label="Sign out"
+          title="Sign out"
+          onClick={signOut}
+        >
+          <LeaveIcon />
+          <span className="label">Sign out</span>
         </button>
       </header>
       <Page route={route} client={client} onError={onError} />

@@ -1,4 +1,4 @@
-import { sign, type SigningKeys } from './sigv4.ts';
+import { queryOf, sign, type SigningKeys } from './sigv4.ts';
 
 /** What the API answers instead of a result; `kind` is the exception's name. */
 export class ApiError extends Error {
@@ -212,41 +212,87 @@ export class Client {
     return `arn:aws:ivs:${this.#keys.region}:${this.#account}:stage/${id}`;
   }
 
+  /** Asks what is about this server and not about the API: docs/events.md. */
+  async admin(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    more: { query?: Record<string, string>; input?: object; signal?: AbortSignal } = {},
+  ): Promise<Record<string, unknown>> {
+    const body = more.input === undefined ? '' : JSON.stringify(more.input);
+    const response = await this.#ask({
+      method,
+      path: `/admin/v1${path}`,
+      query: queryOf(more.query ?? {}),
+      body,
+      signal: more.signal,
+    });
+    return parse(await response.text());
+  }
+
+  /** Follows what an admin endpoint tells for as long as it lasts. */
+  async follow(
+    path: string,
+    query: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#ask({
+      method: 'GET',
+      path: `/admin/v1${path}`,
+      query: queryOf(query),
+      body: '',
+      signal,
+    });
+    if (response.body === null) throw new ApiError('Unreachable', 0, 'The server told nothing.');
+    return response.body;
+  }
+
   async #call(
     operation: string,
     input: object,
     signal?: AbortSignal,
   ): Promise<Record<string, unknown>> {
-    const response = await this.#send(operation, input, signal);
-    if (response.ok) return parse(await response.text());
+    const body = JSON.stringify(input);
+    const response = await this.#ask({ method: 'POST', path: `/${operation}`, body, signal });
+    return parse(await response.text());
+  }
+
+  /** Sends a signed request; throws unless the answer is a good one. */
+  async #ask(question: Question): Promise<Response> {
+    const response = await this.#send(question);
+    if (response.ok) return response;
     const skewMs = skewOf(response);
     // A clock that is off makes every signature wrong; the server's answer tells by how much.
     if (response.status === 403 && Math.abs(skewMs - this.#skewMs) > 60_000) {
       this.#skewMs = skewMs;
-      const second = await this.#send(operation, input, signal);
-      if (second.ok) return parse(await second.text());
+      const second = await this.#send(question);
+      if (second.ok) return second;
       throw await errorOf(second);
     }
     throw await errorOf(response);
   }
 
-  async #send(operation: string, input: object, signal?: AbortSignal): Promise<Response> {
-    const path = `/${operation}`;
-    const body = JSON.stringify(input);
+  async #send({ method, path, query = '', body, signal }: Question): Promise<Response> {
     const now = new Date(this.now());
     const { host } = new URL(this.#origin);
-    const headers = sign(this.#keys, { method: 'POST', path, host, body, now });
-    const init: RequestInit = { method: 'POST', headers, body, cache: 'no-store' };
+    const headers = sign(this.#keys, { method, path, query, host, body, now });
+    const init: RequestInit = { method, headers, cache: 'no-store' };
+    if (body !== '') init.body = body;
+    if (signal !== undefined) init.signal = signal;
     try {
-      return await this.#fetch(
-        this.#origin + path,
-        signal === undefined ? init : { ...init, signal },
-      );
+      return await this.#fetch(this.#origin + path + (query === '' ? '' : `?${query}`), init);
     } catch (thrown) {
       if (signal?.aborted) throw thrown;
       throw new ApiError('Unreachable', 0, 'The server cannot be reached.');
     }
   }
+}
+
+interface Question {
+  method: string;
+  path: string;
+  query?: string;
+  body: string;
+  signal: AbortSignal | undefined;
 }
 
 function after(nextToken: string | undefined): { nextToken?: string } {

@@ -24,6 +24,8 @@ export interface SignedRequest {
   method: string;
   /** Path as it stands in the request line, already percent-encoded. */
   path: string;
+  /** As it stands in the request line, without the question mark; see queryOf. */
+  query?: string;
   host: string;
   body: string;
   now: Date;
@@ -70,7 +72,7 @@ export function sign(keys: SigningKeys, request: SignedRequest): Record<string, 
   const canonical = [
     request.method,
     canonicalPath(request.path),
-    '',
+    request.query ?? '',
     ...headers.map(([name, value]) => `${name}:${value}`),
     '',
     names,
@@ -85,17 +87,24 @@ export function sign(keys: SigningKeys, request: SignedRequest): Record<string, 
   };
 }
 
+/** Writes parameters as they are signed: sorted, and encoded as AWS encodes. */
+export function queryOf(parameters: Record<string, string>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .sort()
+    .join('&');
+}
+
 // Every service but S3 signs the path encoded once more than it is sent.
 function canonicalPath(path: string): string {
-  return path
-    .split('/')
-    .map((part) =>
-      encodeURIComponent(part).replace(
-        /[!'()*]/g,
-        (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-      ),
-    )
-    .join('/');
+  return path.split('/').map(encode).join('/');
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function amzDate(date: Date): string {

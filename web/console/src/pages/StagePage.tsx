@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useState } from 'react';
-import { ApiError, type Client, type Stage } from '../aws/client.ts';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { Client, Stage } from '../aws/client.ts';
 import { Room } from '../room/Room.tsx';
 import type { Person } from '../room/model.ts';
 import { BackIcon, RemoveIcon, TrashIcon } from '../ui/icons.tsx';
@@ -7,6 +7,7 @@ import { LivePeople } from '../stage/LivePeople.tsx';
 import { Sessions } from '../stage/Sessions.tsx';
 import { Confirm, CopyField, Notice, Spinner } from '../ui/parts.tsx';
 import { Link, navigate } from '../ui/route.tsx';
+import { usePolled } from '../ui/usePolled.ts';
 import { SessionPage } from './SessionPage.tsx';
 import { guestLink, stageId, stageName, stagePath } from './stage.ts';
 
@@ -34,7 +35,11 @@ export function StagePage({ id, sessionId, participantId, client, onError }: Pro
   const [arn, setArn] = useState<string>();
   const [problem, setProblem] = useState<string>();
   const [isOnStage, setOnStage] = useState(false);
-  const { stage, problem: stageProblem } = useStage(client, arn);
+  const readStage = useMemo(
+    () => (arn === undefined ? undefined : (signal: AbortSignal) => client.getStage(arn, signal)),
+    [client, arn],
+  );
+  const { value: stage, problem: stageProblem } = usePolled(readStage);
 
   useEffect(() => {
     const ended = new AbortController();
@@ -97,43 +102,6 @@ export function StagePage({ id, sessionId, participantId, client, onError }: Pro
       ) : null}
     </>
   );
-}
-
-const pauseMs = 3000;
-
-/** Reads a stage again and again, as long as the page is looked at. */
-function useStage(client: Client, arn: string | undefined) {
-  const [stage, setStage] = useState<Stage>();
-  const [problem, setProblem] = useState<unknown>();
-  useEffect(() => {
-    if (arn === undefined) return undefined;
-    const ended = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const read = async () => {
-      try {
-        const found = await client.getStage(arn, ended.signal);
-        setStage((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found));
-        setProblem(undefined);
-      } catch (error) {
-        if (ended.signal.aborted) return;
-        setProblem(error);
-        // What is gone does not come back.
-        if (error instanceof ApiError && error.status === 404) return;
-      }
-      if (!ended.signal.aborted) timer = setTimeout(look, pauseMs);
-    };
-    const look = () => {
-      if (!document.hidden) void read();
-      else
-        document.addEventListener('visibilitychange', look, { once: true, signal: ended.signal });
-    };
-    void read();
-    return () => {
-      ended.abort();
-      clearTimeout(timer);
-    };
-  }, [client, arn]);
-  return { stage, problem };
 }
 
 interface LiveProps extends StageProps {

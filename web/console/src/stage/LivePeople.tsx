@@ -1,9 +1,12 @@
-import type { Client, ParticipantSummary } from '../aws/client.ts';
+import { useCallback } from 'react';
+import { ApiError, type Client, type ParticipantSummary } from '../aws/client.ts';
 import { explain } from '../aws/explain.ts';
 import { sessionPath, stageId } from '../pages/stage.ts';
-import { RemoveIcon } from '../ui/icons.tsx';
+import { CameraIcon, CameraOffIcon, MicIcon, MicOffIcon, RemoveIcon } from '../ui/icons.tsx';
 import { Notice } from '../ui/parts.tsx';
 import { Link } from '../ui/route.tsx';
+import { usePolled } from '../ui/usePolled.ts';
+import { readFigures, receivedWords, sentWords, type Figures } from './figures.ts';
 import type { HistoryOptions, PersonHistory } from './history.ts';
 import { laneOf } from './timeline.ts';
 import { nameOf, shortId, useHistory } from './useHistory.ts';
@@ -19,17 +22,25 @@ interface Props {
   onDisconnect: (person: { id: string; name: string }) => void;
 }
 
-/** Who is on the stage now. */
+/** Who is on the stage now, and how they fare. */
 export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
-  const state = useHistory(client, { stageArn: arn, sessionId }, options);
-  const { people, hasMore, more, now, problem } = state;
+  const id = stageId(arn);
+  const { people, hasMore, more, now, problem } = useHistory(
+    client,
+    { stageArn: arn, sessionId },
+    options,
+  );
+  const read = useCallback((signal: AbortSignal) => readFigures(client, id, signal), [client, id]);
+  const figures = usePolled(read);
+  // Who may not ask for figures sees the rest.
+  const hasFigures = !(figures.problem instanceof ApiError && figures.problem.status === 403);
   return (
     <section className="part" aria-labelledby="live">
       <div className="row">
         <h2 id="live">Connected now</h2>
         <span className="count">{`${people.length}${hasMore ? '+' : ''}`}</span>
         <span className="grow" />
-        <Link className="button" to={sessionPath(stageId(arn), sessionId)}>
+        <Link className="button" to={sessionPath(id, sessionId)}>
           Timeline
         </Link>
       </div>
@@ -37,16 +48,28 @@ export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
       {people.length === 0 ? (
         <p className="empty card">Nobody is connected.</p>
       ) : (
-        <div className="scroll card">
-          <table className="people">
+        <div className="scroll card" role="region" aria-labelledby="live" tabIndex={0}>
+          <table className="people" data-figures={hasFigures}>
             <thead>
               <tr>
-                <th scope="col">Participant</th>
+                <th scope="col" className="person">
+                  Participant
+                </th>
                 <th scope="col">Publishing</th>
+                {hasFigures ? (
+                  <>
+                    <th scope="col" className="figures">
+                      Sends
+                    </th>
+                    <th scope="col" className="figures">
+                      Receives
+                    </th>
+                  </>
+                ) : null}
                 <th scope="col" className="number">
                   Connected for
                 </th>
-                <th>
+                <th className="actions">
                   <span className="sr">Actions</span>
                 </th>
               </tr>
@@ -56,8 +79,10 @@ export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
                 <Row
                   key={person.who.participantId}
                   person={person}
+                  figures={figures.value?.[person.who.participantId]}
+                  hasFigures={hasFigures}
                   now={now}
-                  path={sessionPath(stageId(arn), sessionId, person.who.participantId)}
+                  path={sessionPath(id, sessionId, person.who.participantId)}
                   onDisconnect={onDisconnect}
                 />
               ))}
@@ -76,11 +101,13 @@ export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
 
 function Row(props: {
   person: PersonHistory;
+  figures: Figures | undefined;
+  hasFigures: boolean;
   now: number;
   path: string;
   onDisconnect: Props['onDisconnect'];
 }) {
-  const { person, now, path, onDisconnect } = props;
+  const { person, figures, hasFigures, now, path, onDisconnect } = props;
   const { who } = person;
   const name = nameOf(who);
   return (
@@ -92,8 +119,14 @@ function Row(props: {
         {who.userId ? <code className="muted">{shortId(who.participantId)}</code> : null}
       </th>
       <td>
-        <Publishing person={person} />
+        <Publishing person={person} figures={figures} />
       </td>
+      {hasFigures ? (
+        <>
+          <TwoLines words={figures && sentWords(figures)} />
+          <TwoLines words={figures && receivedWords(figures)} />
+        </>
+      ) : null}
       <td className="number">{durationWords(now - joinedAt(who, person, now))}</td>
       <td className="actions">
         <button
@@ -110,11 +143,52 @@ function Row(props: {
   );
 }
 
-function Publishing({ person: { who, events } }: { person: PersonHistory }) {
-  if (!who.published) return <span className="muted">No</span>;
-  if (events === undefined) return <span className="muted">…</span>;
-  const isOpen = laneOf(events, 0).publishes.at(-1)?.isOpen === true;
-  return isOpen ? <span className="yes">Yes</span> : <span className="muted">Stopped</span>;
+function TwoLines({ words }: { words: [string, string] | undefined }) {
+  return (
+    <td>
+      {words === undefined ? (
+        <span className="muted">–</span>
+      ) : (
+        <>
+          {words[0]}
+          <span className="second">{words[1]}</span>
+        </>
+      )}
+    </td>
+  );
+}
+
+function Publishing(props: { person: PersonHistory; figures: Figures | undefined }) {
+  const { person, figures } = props;
+  const isPublishing = figures?.publishing ?? wasPublishing(person);
+  if (isPublishing === undefined) return <span className="muted">…</span>;
+  if (!isPublishing) return <span className="muted">No</span>;
+  return (
+    <span className="yes">
+      Yes
+      {figures === undefined ? null : (
+        <>
+          <span data-off={figures.audioMuted} title={figures.audioMuted ? 'Muted' : 'Sound on'}>
+            {figures.audioMuted ? <MicOffIcon /> : <MicIcon />}
+            {figures.audioMuted ? <span className="sr">, muted</span> : null}
+          </span>
+          <span
+            data-off={figures.videoStopped}
+            title={figures.videoStopped ? 'Video stopped' : 'Video on'}
+          >
+            {figures.videoStopped ? <CameraOffIcon /> : <CameraIcon />}
+            {figures.videoStopped ? <span className="sr">, video stopped</span> : null}
+          </span>
+        </>
+      )}
+    </span>
+  );
+}
+
+/** Whether somebody publishes by what happened to them; undefined while that is not known. */
+function wasPublishing({ who, events }: PersonHistory): boolean | undefined {
+  if (!who.published) return false;
+  return events === undefined ? undefined : laneOf(events, 0).publishes.at(-1)?.isOpen === true;
 }
 
 function joinedAt(who: ParticipantSummary, { events }: PersonHistory, now: number): number {

@@ -90,38 +90,53 @@ export function Confirm(props: {
 
 /** A link to pass on, with a button that copies it. */
 export function CopyField({ label, value }: { label: string; value: string }) {
-  const input = useRef<HTMLInputElement>(null);
-  const [copied, setCopied] = useState(false);
-  useEffect(() => setCopied(false), [value]);
-  const copy = async () => {
-    input.current?.select();
-    setCopied(await copyText(value));
-  };
   return (
     <div className="copy">
       <input
-        ref={input}
         readOnly
         value={value}
         aria-label={label}
         onFocus={(event) => event.currentTarget.select()}
       />
-      <button type="button" className="button" onClick={() => void copy()}>
-        {copied ? <CheckIcon /> : <CopyIcon />}
-        <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
-      </button>
+      <CopyButton value={value} />
     </div>
   );
 }
 
-// Pages from plain HTTP have no clipboard object; there the selected text is copied the old way.
-async function copyText(text: string): Promise<boolean> {
+export function CopyButton({ value }: { value: string }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => setCopied(false), [value]);
+  return (
+    <button
+      type="button"
+      className="button"
+      onClick={(event) => void copyText(value, event.currentTarget).then(setCopied)}
+    >
+      {copied ? <CheckIcon /> : <CopyIcon />}
+      <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
+    </button>
+  );
+}
+
+// Pages from plain HTTP have no clipboard object; there the text is selected and copied the old way,
+// beside the button, since a dialog makes everything outside itself unselectable.
+async function copyText(text: string, button: HTMLElement): Promise<boolean> {
   const { clipboard } = navigator as { clipboard?: Clipboard };
   try {
-    if (clipboard === undefined) return document.execCommand('copy');
-    await clipboard.writeText(text);
-    return true;
+    if (clipboard !== undefined) {
+      await clipboard.writeText(text);
+      return true;
+    }
   } catch {
-    return document.execCommand('copy');
+    // Not permitted: the old way may be.
   }
+  const area = document.createElement('textarea');
+  area.className = 'sr';
+  area.value = text;
+  button.after(area);
+  area.select();
+  const isCopied = document.execCommand('copy');
+  area.remove();
+  button.focus();
+  return isCopied;
 }
