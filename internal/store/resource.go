@@ -117,12 +117,12 @@ func (t *Tx) PruneRecords(ctx context.Context, before time.Time) (int64, error) 
 	return n, nil
 }
 
-const selectRecord = `SELECT type, id, region, account, name, tags, body, secrets, created_at, gone_at FROM resources`
+const selectRecord = `SELECT resources.type, resources.id, region, account, name, tags, body, secrets, created_at, gone_at`
 
 // FindRecord returns the record that arn names, or ErrNotFound. Account and region count as much as the id.
 func FindRecord[T any, P record[T]](ctx context.Context, t *Tx, arn live.ARN) (T, error) {
 	return scanRecord[T, P](t.sql.QueryRowContext(ctx,
-		selectRecord+` WHERE type = $1 AND id = $2 AND account = $3 AND region = $4`,
+		selectRecord+` FROM resources WHERE type = $1 AND id = $2 AND account = $3 AND region = $4`,
 		string(arn.Type), arn.ID, arn.Account, arn.Region))
 }
 
@@ -136,41 +136,44 @@ type Query struct {
 	Refers []live.Reference
 }
 
-// where returns the query's condition and its arguments.
-func (q Query) where() (string, []any) {
+// from returns the tables and the condition of the query, and its arguments. What is referred to comes first: few
+// records name the same thing, and SQLite, which has no statistics, keeps to the order of a cross join.
+func (q Query) from() (string, []any) {
 	args := []any{q.Home.Account, q.Home.Region, string(q.Type)}
 	arg := func(v any) string {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	text := ` WHERE account = $1 AND region = $2 AND type = $3`
+	tables, where := ``, ` WHERE resources.account = $1 AND resources.region = $2 AND resources.type = $3`
+	for i, r := range q.Refers {
+		name := "r" + strconv.Itoa(i)
+		tables += `refers AS ` + name + ` CROSS JOIN `
+		where += ` AND ` + name + `.target = ` + arg(r.Target) + ` AND ` + name + `.role = ` + arg(string(r.Role)) +
+			` AND ` + name + `.type = resources.type AND ` + name + `.id = resources.id`
+	}
 	if !q.Now.IsZero() {
-		text += ` AND (gone_at = 0 OR gone_at > ` + arg(toMicros(q.Now)) + `)`
+		where += ` AND (gone_at = 0 OR gone_at > ` + arg(toMicros(q.Now)) + `)`
 	}
 	if q.Name != "" {
-		text += ` AND name = ` + arg(q.Name)
+		where += ` AND name = ` + arg(q.Name)
 	}
 	if len(q.States) > 0 {
 		var list []string
 		for _, s := range q.States {
 			list = append(list, arg(s))
 		}
-		text += ` AND state IN (` + strings.Join(list, ", ") + `)`
+		where += ` AND state IN (` + strings.Join(list, ", ") + `)`
 	}
-	for _, r := range q.Refers {
-		text += ` AND EXISTS (SELECT 1 FROM refers WHERE refers.type = resources.type AND refers.id = resources.id
-			AND refers.role = ` + arg(string(r.Role)) + ` AND refers.target = ` + arg(r.Target) + `)`
-	}
-	return text, args
+	return ` FROM ` + tables + `resources` + where, args
 }
 
 // ListRecords returns at most limit records that come after the cursor, newest first.
 func ListRecords[T any, P record[T]](ctx context.Context, t *Tx, q Query, after Cursor, limit int) ([]T, error) {
-	where, args := q.where()
+	from, args := q.from()
 	n := len(args)
 	args = append(args, before(after), after.ID, limit)
-	text := fmt.Sprintf(`%s%s AND (created_at, id) < ($%d, $%d) ORDER BY created_at DESC, id DESC LIMIT $%d`,
-		selectRecord, where, n+1, n+2, n+3)
+	text := fmt.Sprintf(`%s%s AND (created_at, resources.id) < ($%d, $%d)
+		ORDER BY created_at DESC, resources.id DESC LIMIT $%d`, selectRecord, from, n+1, n+2, n+3)
 	rows, err := t.sql.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", q.Type, err)
@@ -192,9 +195,9 @@ func ListRecords[T any, P record[T]](ctx context.Context, t *Tx, q Query, after 
 
 // CountRecords returns how many records match. Who counts in order to add takes Lock before.
 func (t *Tx) CountRecords(ctx context.Context, q Query) (int, error) {
-	where, args := q.where()
+	from, args := q.from()
 	var n int
-	if err := t.sql.QueryRowContext(ctx, `SELECT COUNT(*) FROM resources`+where, args...).Scan(&n); err != nil {
+	if err := t.sql.QueryRowContext(ctx, `SELECT COUNT(*)`+from, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count %s: %w", q.Type, err)
 	}
 	return n, nil

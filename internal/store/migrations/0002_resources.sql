@@ -26,7 +26,7 @@ CREATE TABLE refers (
     PRIMARY KEY (type, id, role, target),
     FOREIGN KEY (type, id) REFERENCES resources (type, id) ON DELETE CASCADE
 );
-CREATE INDEX refers_target ON refers (target, role);
+CREATE INDEX refers_target ON refers (target, role, type, id);
 
 -- The storage configuration that a stage's recording names, also found there.
 ALTER TABLE stages ADD COLUMN storage TEXT NOT NULL DEFAULT '';
