@@ -89,11 +89,11 @@ func added(t *testing.T, dir string, args ...string) aws.Credentials {
 	if err != nil {
 		t.Fatalf("keys add: %v %s", err, errOut)
 	}
-	var k struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive // the AWS tools' names
+	var k struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 	if err := json.Unmarshal([]byte(out), &k); err != nil {
 		t.Fatal(err)
 	}
-	return aws.Credentials{AccessKeyID: k.AccessKeyId, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken}
+	return aws.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken}
 }
 
 // until calls until the answer's code is the one that is wanted, for at most what the documentation promises and a

@@ -101,13 +101,13 @@ func readStatement(raw json.RawMessage) (s statement, err error) {
 			}
 		case "Action", "NotAction":
 			if s.actions != nil {
-				return s, errors.New("Action and NotAction: one of them, once")
+				return s, errors.New("there must be one of Action and NotAction, once")
 			}
 			s.notActions = m.name == "NotAction"
 			s.actions, err = readActions(m.value)
 		case "Resource", "NotResource":
 			if s.resources != nil {
-				return s, errors.New("Resource and NotResource: one of them, once")
+				return s, errors.New("there must be one of Resource and NotResource, once")
 			}
 			s.notRes = m.name == "NotResource"
 			s.resources, err = readResources(m.value)
@@ -124,11 +124,11 @@ func readStatement(raw json.RawMessage) (s statement, err error) {
 	}
 	switch {
 	case !effect:
-		err = errors.New("Effect is missing")
+		err = errors.New("there is no Effect")
 	case s.actions == nil:
-		err = errors.New("Action is missing")
+		err = errors.New("there is no Action")
 	case s.resources == nil:
-		err = errors.New("Resource is missing")
+		err = errors.New("there is no Resource")
 	}
 	return s, err
 }

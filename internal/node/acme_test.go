@@ -53,7 +53,7 @@ func newACMEServer(t *testing.T, httpPort, tlsPort int) *acmeServer {
 // nameServer answers every question for an address with 127.0.0.1.
 func nameServer(t *testing.T) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // bound at once, closed by Shutdown
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func nameServer(t *testing.T) (addr string) {
 // freePort returns a port that was free a moment ago: the ACME server must know it before the node has it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -211,7 +211,7 @@ func drive(b *testing.B, addr string, request []byte, callers, calls int, heard 
 // clientCost measures what a call costs the caller, and a server that does nothing: half of it is the caller's.
 func clientCost(b *testing.B, request []byte) time.Duration {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for a moment
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func TestTLS_ReadsFilesAgainWhenTheyChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64() //nolint:errorlint,forcetypeassert // it is one
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64() //nolint:forcetypeassert // it is one
 	}
 	if got := serial(); got != 1 {
 		t.Fatalf("serial number %d", got)
@@ -234,6 +234,12 @@ func TestRedirect_SendsBrowsersOnAndTellsOthers(t *testing.T) {
 	}
 	if answer, _ := do(t, c, http.MethodGet, plain+"//elsewhere.example.org/", ""); !strings.HasPrefix(answer.Header.Get("Location"), n.PublicURL()+"/") {
 		t.Errorf("redirected to %s", answer.Header.Get("Location"))
+	}
+	for _, target := range []string{"x:@elsewhere.example.org/", "http://elsewhere.example.org/a"} {
+		answer := firstWords(t, n.redirectAt.String(), "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		if !strings.Contains(answer, "Location: "+n.PublicURL()+"/") || strings.Contains(answer, "elsewhere") && strings.Contains(answer, "@") {
+			t.Errorf("%s: %s", target, answer)
+		}
 	}
 	if answer, _ := do(t, c, http.MethodPost, plain+"/CreateStage", "{}"); answer.StatusCode != http.StatusForbidden {
 		t.Errorf("a call in the clear: %s", answer.Status)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,11 @@ func (n *Node) redirect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is plain HTTP; use "+n.public, http.StatusForbidden)
 		return
 	}
-	http.Redirect(w, r, n.public+r.URL.RequestURI(), http.StatusPermanentRedirect)
+	target := r.URL.RequestURI()
+	if !strings.HasPrefix(target, "/") { // "x:@elsewhere" would become a part of the host
+		target = "/"
+	}
+	http.Redirect(w, r, n.public+target, http.StatusPermanentRedirect) //nolint:gosec // the host is ours, and ends before the target
 }
 
 func (n *Node) serveRedirect(ctx context.Context, l net.Listener, h http.Handler) error {

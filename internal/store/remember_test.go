@@ -54,7 +54,7 @@ func TestRemember_AStatementIsOneUsersAtATime(t *testing.T) {
 		if err := outer.Err(); err != nil || sum != 6 {
 			t.Errorf("the sum is %d, %v", sum, err)
 		}
-		if err := outer.Close(); err != nil {
+		if err := outer.Close(); err != nil { //nolint:sqlclosecheck // it is its closing that is tested
 			t.Error(err)
 		}
 	}
