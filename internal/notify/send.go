@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -116,6 +117,9 @@ func (w *webhook) send(ctx context.Context, m message) error {
 	}
 	answer, err := w.client.Do(r)
 	if err != nil {
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err // the rest repeats the URL, in which a receiver may keep a secret
+		}
 		return err
 	}
 	defer answer.Body.Close()
