@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 
@@ -171,6 +172,11 @@ func (f *front) verify(c *call) error {
 func (f *front) throttle(c *call) error {
 	if f.Limiter == nil || f.Limiter.Allow(f.Account, c.op.Name) {
 		return nil
+	}
+	// The body is AWS's to the letter; which limit it was is said where SDKs don't look.
+	if l, ok := f.Limiter.(*buckets); ok {
+		c.w.Header().Set("X-Amzn-Errormessage", fmt.Sprintf("Rate exceeded: %s may be called %g times per second (setting quotas.rates)",
+			c.op.Name, l.rates[c.op.Name]))
 	}
 	return wire.Fault{Exception: wire.Throttling, Message: "Rate exceeded"}
 }

@@ -212,6 +212,9 @@ func TestThrottle_AllowsTheRateAndForgetsRefusedCalls(t *testing.T) {
 	for range 20 {
 		a := w.post("ListStages", "{}")
 		a.want(t, 429, "ThrottlingException", `{"message":"Rate exceeded"}`)
+		if said := a.header.Get("X-Amzn-Errormessage"); !strings.Contains(said, "times per second (setting quotas.rates)") {
+			t.Errorf("which limit it was: %q", said)
+		}
 	}
 	w.post("CreateStage", "{}").want(t, 200, "", "") // each operation has its own
 	mu.Lock()

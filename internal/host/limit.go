@@ -35,10 +35,10 @@ func (p *pending) reserve(who holder, from netip.Addr) (release func(), err erro
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := p.holder[who]; n >= p.perHolder {
-		return nil, tooMany("the participant has %d media sessions that are not connected yet, the limit is %d", n, p.perHolder)
+		return nil, tooMany("the participant has %d media sessions that are not connected yet, the limit is %d (setting max_pending_per_token)", n, p.perHolder)
 	}
 	if n := p.address[from]; n >= p.perAddress {
-		return nil, tooMany("the address has %d media sessions that are not connected yet, the limit is %d", n, p.perAddress)
+		return nil, tooMany("the address has %d media sessions that are not connected yet, the limit is %d (setting max_pending_per_address)", n, p.perAddress)
 	}
 	p.holder[who]++
 	p.address[from]++

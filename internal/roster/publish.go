@@ -98,7 +98,7 @@ func (r *Roster) mayView(p *participant) *live.Error {
 	}
 	if n := p.sessions(); r.o.MediaSessions > 0 && n >= r.o.MediaSessions {
 		err := live.Refuse(live.Exhausted, live.QuotaExceeded,
-			"the participant has %d media sessions, the limit is %d", n, r.o.MediaSessions)
+			"the participant has %d media sessions, the limit is %d (setting max_media_sessions)", n, r.o.MediaSessions)
 		err.RetryAfter = 5 * time.Second
 		return err
 	}
