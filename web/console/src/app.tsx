@@ -3,10 +3,12 @@ import { Client } from './aws/client.ts';
 import { explain, isSignedOut } from './aws/explain.ts';
 import { forget, recall, remember } from './aws/session.ts';
 import type { SigningKeys } from './aws/sigv4.ts';
+import { EventsPage } from './pages/EventsPage.tsx';
 import { JoinPage } from './pages/JoinPage.tsx';
 import { SignInPage } from './pages/SignInPage.tsx';
 import { StagePage } from './pages/StagePage.tsx';
 import { StagesPage } from './pages/StagesPage.tsx';
+import { TargetsPage } from './pages/TargetsPage.tsx';
 import { WatchPage } from './pages/WatchPage.tsx';
 import { LeaveIcon, Logo } from './ui/icons.tsx';
 import { Link, useHash, useRoute } from './ui/route.tsx';
@@ -48,6 +50,13 @@ function Console({ route }: { route: string }) {
           <Logo />
           <span className="brand">Proscenium</span>
         </Link>
+        <nav aria-label="Pages">
+          {pages.map(({ to, name, isOf }) => (
+            <Link key={to} to={to} aria-current={isOf.test(route) ? 'page' : undefined}>
+              {name}
+            </Link>
+          ))}
+        </nav>
         <span className="grow" />
         <span className="who">
           {keys.accessKeyId} · {keys.region}
@@ -68,6 +77,12 @@ function Console({ route }: { route: string }) {
   );
 }
 
+const pages = [
+  { to: '/', name: 'Stages', isOf: /^\/(stages.*)?$/ },
+  { to: '/events', name: 'Events', isOf: /^\/events$/ },
+  { to: '/targets', name: 'Targets', isOf: /^\/targets$/ },
+];
+
 interface PageProps {
   route: string;
   client: Client;
@@ -77,6 +92,8 @@ interface PageProps {
 const stageRoute = /^\/stages\/(\w+)(?:\/sessions\/([\w-]+)(?:\/participants\/([\w-]+))?)?$/;
 
 function Page({ route, client, onError }: PageProps) {
+  if (route === '/events') return <EventsPage client={client} onError={onError} />;
+  if (route === '/targets') return <TargetsPage client={client} onError={onError} />;
   const [, stage, session, participant] = stageRoute.exec(route) ?? [];
   if (stage === undefined) return <StagesPage client={client} onError={onError} />;
   return (

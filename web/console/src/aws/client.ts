@@ -198,6 +198,20 @@ export class Client {
     return (await this.#call('ListParticipantEvents', body, signal)) as unknown as EventPage;
   }
 
+  /** A page of a list whose operation takes nothing else. */
+  async list(operation: string, nextToken?: string): Promise<Record<string, unknown>> {
+    return this.#call(operation, { maxResults: 50, ...after(nextToken) });
+  }
+
+  /** Calls an operation by its name. */
+  async operate(
+    operation: string,
+    input: object,
+    signal?: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    return this.#call(operation, input, signal);
+  }
+
   /** The time by the server's clock, as far as it is known. */
   now(): number {
     return Date.now() + this.#skewMs;
