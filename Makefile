@@ -164,7 +164,7 @@ $(STAMP)/node: scripts/node $(STAMP)/system
 	@touch $@
 
 # npm ci from each lock file there is.
-LOCKS := $(wildcard web/package-lock.json test/browser/package-lock.json test/conformance/js/package-lock.json)
+LOCKS := $(wildcard web/package-lock.json test/browser/package-lock.json test/conformance/js/package-lock.json test/events/js/package-lock.json)
 NPM := $(foreach lock,$(LOCKS),$(STAMP)/npm/$(lock))
 .PHONY: npm
 npm: $(NPM)
@@ -176,4 +176,4 @@ $(NPM): $(STAMP)/npm/%: % $(STAMP)/node
 
 .PHONY: clean
 clean: ## remove what was built and the set-up's caches; data stays
-	rm -rf bin $(CACHE) web/node_modules web/*/node_modules test/browser/node_modules test/conformance/js/node_modules
+	rm -rf bin $(CACHE) web/node_modules web/*/node_modules test/browser/node_modules test/conformance/js/node_modules test/events/js/node_modules
