@@ -18,15 +18,15 @@ const owner = "proscenium"
 
 // keeper runs the server until its input ends, which it does when the test binary ends, however that happens.
 // Then it removes the folder.
-const keeper = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=200 &
+const keeper = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=$3 -c max_connections=200 &
 cat > /dev/null
 kill -INT $!
 wait $!
 rm -rf "$2"`
 
 // start makes a server in a temporary folder and returns the folder, which holds its socket, when it takes
-// connections. PostgreSQL refuses to run as root: then it runs as the user postgres.
-func start(bin string) (folder string, stop func(), err error) {
+// connections. PostgreSQL refuses to run as root: then it runs as the user postgres. fsync is on or off.
+func start(bin, fsync string) (folder string, stop func(), err error) {
 	who, err := credential()
 	if err != nil {
 		return "", nil, err
@@ -46,7 +46,7 @@ func start(bin string) (folder string, stop func(), err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(folder))
 	}
-	stop, err = run(exec.Command("/bin/sh", "-c", keeper, "keeper", bin, folder), folder, attr)
+	stop, err = run(exec.Command("/bin/sh", "-c", keeper, "keeper", bin, folder, fsync), folder, attr)
 	return folder, stop, err
 }
 

@@ -25,6 +25,7 @@ import (
 func Main(m *testing.M, o ...goleak.Option) {
 	code := m.Run()
 	shared.stop()
+	durable.stop()
 	if err := goleak.Find(o...); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -60,12 +61,26 @@ func SQLite(tb testing.TB) store.Options {
 	return store.Options{Path: filepath.Join(tb.TempDir(), "proscenium.db")}
 }
 
-// shared is the server of this test binary.
-var shared server
+// shared is the server of this test binary, durable the same for what is to survive power loss.
+var (
+	shared  = server{fsync: "off"}
+	durable = server{fsync: "on"}
+)
+
+// DurablePostgres is Postgres on a server that waits for the disk, as a real one does: for benchmarks of writing.
+func DurablePostgres(tb testing.TB) store.Options {
+	tb.Helper()
+	return durable.options(tb)
+}
 
 // Postgres returns an empty database. Where PostgreSQL is not installed the test is skipped, or fails if
 // PROSCENIUM_TEST_REQUIRE is "all".
 func Postgres(tb testing.TB) store.Options {
+	tb.Helper()
+	return shared.options(tb)
+}
+
+func (s *server) options(tb testing.TB) store.Options {
 	tb.Helper()
 	bin := findPostgres()
 	if bin == "" {
@@ -75,7 +90,7 @@ func Postgres(tb testing.TB) store.Options {
 		}
 		tb.Skip(why)
 	}
-	name, err := shared.database(bin)
+	name, err := s.database(bin)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -92,6 +107,7 @@ func findPostgres() string {
 
 // server is a PostgreSQL server that is started when it is first needed.
 type server struct {
+	fsync  string
 	once   sync.Once
 	err    error
 	socket string // the folder
@@ -101,7 +117,7 @@ type server struct {
 
 // database makes an empty database and returns its URL.
 func (s *server) database(bin string) (string, error) {
-	s.once.Do(func() { s.socket, s.end, s.err = start(bin) })
+	s.once.Do(func() { s.socket, s.end, s.err = start(bin, s.fsync) })
 	if s.err != nil {
 		return "", s.err
 	}
