@@ -88,7 +88,7 @@ The server has one pair of root credentials, with which every call is allowed. K
 | ` + "`root-credentials`" + ` | the pair above, if it was made |
 | ` + "`access-master-key`" + ` | encrypts the secrets of access keys, if ` + "`access_master_key`" + ` does not say another; without it they are lost |
 | ` + "`certificates/`" + ` | what ` + "`tls_domain`" + ` got, and the account at the ACME server |
-| ` + "`storage/`" + ` | buckets that are folders |
+| ` + "`buckets/`" + ` | buckets that are folders |
 | ` + "`proscenium.db*`" + ` | the records, unless ` + "`database`" + ` names a PostgreSQL: resources, history, access keys, and the key that signs tokens |
 | ` + "`node-id`" + ` | the name of this server, made once |
 | ` + "`buckets/BUCKET/`" + ` | a folder for each bucket, once something is recorded (not in this version) |

@@ -46,7 +46,7 @@ func TestNode_MakesFoldersForStorageIfItMay(t *testing.T) {
 		n := open(t, settings(t, "--storage-create-folders="+tc.setting))
 		stop := run(t, n)
 		status, body := call(t, n, "CreateStorageConfiguration", `{"s3":{"bucketName":"recordings"}}`)
-		_, err := os.Stat(filepath.Join(n.DataDir(), "storage", "recordings"))
+		_, err := os.Stat(filepath.Join(n.DataDir(), "buckets", "recordings"))
 		made := err == nil
 		if made != (tc.status == http.StatusOK) || status == http.StatusOK != made {
 			t.Errorf("create_folders %s: %d %s, made: %v", tc.setting, status, body, made)
