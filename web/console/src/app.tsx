@@ -5,6 +5,7 @@ import { forget, recall, remember } from './aws/session.ts';
 import type { SigningKeys } from './aws/sigv4.ts';
 import { EventsPage } from './pages/EventsPage.tsx';
 import { JoinPage } from './pages/JoinPage.tsx';
+import { ResourcesPage } from './pages/ResourcesPage.tsx';
 import { SignInPage } from './pages/SignInPage.tsx';
 import { StagePage } from './pages/StagePage.tsx';
 import { StagesPage } from './pages/StagesPage.tsx';
@@ -81,6 +82,7 @@ const pages = [
   { to: '/', name: 'Stages', isOf: /^\/(stages.*)?$/ },
   { to: '/events', name: 'Events', isOf: /^\/events$/ },
   { to: '/targets', name: 'Targets', isOf: /^\/targets$/ },
+  { to: '/resources', name: 'Resources', isOf: /^\/resources/ },
 ];
 
 interface PageProps {
@@ -94,6 +96,10 @@ const stageRoute = /^\/stages\/(\w+)(?:\/sessions\/([\w-]+)(?:\/participants\/([
 function Page({ route, client, onError }: PageProps) {
   if (route === '/events') return <EventsPage client={client} onError={onError} />;
   if (route === '/targets') return <TargetsPage client={client} onError={onError} />;
+  const [, resources] = /^\/resources(?:\/([a-z-]+))?$/.exec(route) ?? [];
+  if (route.startsWith('/resources')) {
+    return <ResourcesPage path={resources ?? ''} client={client} onError={onError} />;
+  }
   const [, stage, session, participant] = stageRoute.exec(route) ?? [];
   if (stage === undefined) return <StagesPage client={client} onError={onError} />;
   return (
