@@ -146,13 +146,25 @@ func (m *mediaSession) look(now media.Time) {
 			transport = "tcp"
 		}
 	}
-	s := &m.sample
-	s.mu.Lock()
-	since := now - s.at
-	if s.at == 0 {
-		since = now - media.Time(m.connected.Load())
+	if m.sample.take(m, line, transport, now) {
+		m.began(line)
 	}
+}
+
+// shortest is the least time that rates are told over: a key frame in the first milliseconds is no bitrate.
+const shortest = time.Second
+
+// take takes over what is counted now. It reports true once, when the first media has come.
+func (s *sample) take(m *mediaSession, line rtc.Stats, transport string, now media.Time) (began bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	began = !s.told && line.First != 0
+	s.told = s.told || began
 	s.lost = 0
+	since := now - max(s.at, media.Time(m.connected.Load()))
+	if since < shortest {
+		return began
+	}
 	for kind := range kinds {
 		if up := m.up[kind].Load(); up != nil {
 			s.lost += s.tracks[kind].seeUp(up, line.Lines[kind], since)
@@ -164,12 +176,7 @@ func (m *mediaSession) look(now media.Time) {
 		}
 	}
 	s.at, s.transport = now, transport
-	news := !s.told && line.First != 0
-	s.told = s.told || news
-	s.mu.Unlock()
-	if news {
-		m.began(line)
-	}
+	return began
 }
 
 func (m *mediaSession) codec(kind media.Kind) string {

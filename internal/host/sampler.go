@@ -89,6 +89,7 @@ func (h *Host) sampleOften(ctx context.Context) {
 // viewer is what a subscriber gets, over all it subscribes to.
 type viewer struct {
 	rates          [kinds]float64
+	has            [kinds]bool // of which kinds there is a track
 	lost, expected float64
 }
 
@@ -124,7 +125,9 @@ func (h *Host) sample(now media.Time) {
 	})
 	for who, v := range viewers {
 		for kind, rate := range v.rates {
-			q.SubscribeBitrate[kind].add(rate)
+			if v.has[kind] {
+				q.SubscribeBitrate[kind].add(rate)
+			}
 		}
 		if v.expected > 0 {
 			q.DownloadLoss.add(v.lost / v.expected)
@@ -145,12 +148,13 @@ func (h *Host) sample(now media.Time) {
 
 // publishes adds a publication.
 func (q *Quality) publishes(s *sample) {
-	var all float64
+	all, some := 0.0, false
 	for kind := range s.tracks {
 		t := &s.tracks[kind]
 		if t.source == nil {
 			continue
 		}
+		some = true
 		q.PublishBitrate[kind].add(float64(t.Bitrate))
 		all += float64(t.Bitrate)
 		if media.Kind(kind) != media.Video {
@@ -161,7 +165,9 @@ func (q *Quality) publishes(s *sample) {
 			q.Resolution.add(float64(edge))
 		}
 	}
-	q.PublishBitrate[AllKinds].add(all)
+	if some {
+		q.PublishBitrate[AllKinds].add(all)
+	}
 }
 
 // gets adds a subscription.
@@ -171,6 +177,7 @@ func (v *viewer) gets(s *sample, q *Quality) {
 		if t.source == nil {
 			continue
 		}
+		v.has[kind], v.has[AllKinds] = true, true
 		v.rates[kind] += float64(t.Bitrate)
 		v.rates[AllKinds] += float64(t.Bitrate)
 		packets := float64(t.recent)

@@ -31,6 +31,7 @@ func (n *Node) openNotify(ctx context.Context) error {
 	}
 	n.onClose("notify", n.notify.Close)
 	n.add("notify", n.notify.Run)
+	n.countEvents()
 	for _, r := range n.notify.Routes() {
 		n.operators.Add(admin.Endpoint{Pattern: r.Pattern, Action: r.Action, Serve: r.Serve})
 	}
