@@ -115,7 +115,7 @@ test('a session is told while it runs, and when it is over', { timeout: 120_000 
     await lanes.nth(1).locator('.receive:not([data-open=true])').waitFor();
     await lanes.nth(1).locator('.stay[data-open=false]').waitFor();
     await console_.getByRole('link', { name: 'Stage premiere' }).click();
-    await people.nth(1).waitFor({ state: 'detached' });
+    await console_.locator('.count').getByText('1', { exact: true }).waitFor();
     assert.equal(await people.count(), 1);
   });
 
