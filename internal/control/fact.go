@@ -70,7 +70,18 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 	if ctx.Err() != nil || c.store.Ping(ctx) != nil {
 		return err
 	}
-	if n := len(r.Facts); n > 1 {
+	if n := len(r.Facts); n == 1 {
+		// It may have been the database all the same, which is back already.
+		for range doubts {
+			if err = c.store.Write(ctx, func(tx *store.Tx) error { return c.take(ctx, tx, r) }); err == nil {
+				c.tellAdded()
+				return nil
+			}
+			if ctx.Err() != nil || c.store.Ping(ctx) != nil {
+				return err
+			}
+		}
+	} else {
 		first, second := r, r
 		first.Facts, second.Facts, second.First = r.Facts[:n/2], r.Facts[n/2:], r.First+uint64(n/2) //nolint:gosec // a count
 		if err := c.write(ctx, first); err != nil {
@@ -81,6 +92,9 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 	c.log.Error("fact cannot be kept", "name", r.Facts[0].Name, "session_id", r.Facts[0].Session, "error", err)
 	return nil
 }
+
+// doubts is how often a fact must be refused by a database that answers before it is given up.
+const doubts = 3
 
 // take brings the records up to date with those of the facts that are new.
 func (c *core) take(ctx context.Context, tx *store.Tx, r live.Reports) error {
