@@ -125,7 +125,7 @@ func (r *reporter) run(ctx context.Context) {
 		}
 	}
 	r.mu.Lock()
-	r.lost.Add(uint64(r.facts)) //nolint:gosec // a count
+	r.lost.Add(uint64(r.facts))
 	r.mu.Unlock()
 }
 

@@ -32,7 +32,7 @@ func (d *desk) take(_ context.Context, r live.Reports) (struct{}, error) {
 		return struct{}{}, errors.New("the records cannot be reached")
 	}
 	for i, f := range r.Facts {
-		if n := r.First + uint64(i); n == d.had+1 { //nolint:gosec // a count
+		if n := r.First + uint64(i); n == d.had+1 {
 			d.had, d.facts = n, append(d.facts, f)
 		}
 	}

@@ -37,7 +37,7 @@ const (
 	EventPublishError       = "Participant Publish Error"
 	EventReplicationStart   = "Participant Replication Start"
 	EventReplicationEnd     = "Participant Replication End"
-	EventTokenExchanged     = "Token Exchanged" //nolint:gosec // G101: a name
+	EventTokenExchanged     = "Token Exchanged"
 	EventRecordingStart     = "Recording Start"
 	EventRecordingEnd       = "Recording End"
 	EventRecordingNoStart   = "Recording Start Failure"

@@ -170,11 +170,11 @@ func (rec *receiver) seen() map[string][]int {
 				UserID int `json:"user_id,string"`
 			}
 		}
-		if id := rec.headers[i].Get("Webhook-Id"); ids[id] || json.Unmarshal(body, &e) != nil || len(e.Resources) == 0 {
+		id := rec.headers[i].Get("Webhook-Id")
+		if ids[id] || json.Unmarshal(body, &e) != nil || len(e.Resources) == 0 {
 			continue
-		} else {
-			ids[id] = true
 		}
+		ids[id] = true
 		out[e.Resources[0]] = append(out[e.Resources[0]], e.Detail.UserID)
 	}
 	return out

@@ -52,10 +52,10 @@ type Settings struct {
 }
 
 // String hides the secrets.
-func (s Settings) String() string { return "target " + s.Name + " (" + s.Kind + ")" }
+func (it Settings) String() string { return "target " + it.Name + " (" + it.Kind + ")" }
 
 // GoString hides the secrets.
-func (s Settings) GoString() string { return s.String() }
+func (it Settings) GoString() string { return it.String() }
 
 // signing is a secret that signs until a time, zero is for ever.
 type signing struct {
@@ -226,7 +226,7 @@ func (s *Service) row(it Settings) (store.Target, error) {
 	open := it
 	open.Secret, open.AccessKeyID, open.SecretAccessKey, open.Token = "", "", "", ""
 	var text bytes.Buffer
-	if err := json.NewEncoder(&text).Encode(open); err != nil {
+	if err := json.NewEncoder(&text).Encode(open); err != nil { //nolint:gosec // G117: the secrets have just been taken out
 		return store.Target{}, live.Errorf(live.Invalid, "pattern: it is not JSON")
 	}
 	return store.Target{

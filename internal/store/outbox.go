@@ -122,7 +122,7 @@ func (t *Tx) Reported(ctx context.Context, node live.NodeID, boot string) (uint6
 // PutReported notes how far the reports of a host's life have been written. Its earlier lives are forgotten.
 func (t *Tx) PutReported(ctx context.Context, node live.NodeID, boot string, seq uint64) error {
 	_, err := t.sql.ExecContext(ctx, `INSERT INTO reporters (node, boot, seq) VALUES ($1, $2, $3)
-		ON CONFLICT (node) DO UPDATE SET boot = excluded.boot, seq = excluded.seq`, string(node), boot, int64(seq)) //nolint:gosec // a count
+		ON CONFLICT (node) DO UPDATE SET boot = excluded.boot, seq = excluded.seq`, string(node), boot, int64(seq))
 	if err != nil {
 		return fmt.Errorf("write reporter: %w", err)
 	}
