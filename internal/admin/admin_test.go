@@ -143,17 +143,25 @@ func TestMetrics_TellWhatIsCounted(t *testing.T) {
 
 func TestMetrics_BoundTheValuesOfALabel(t *testing.T) { // row 45: 10^6 names as labels
 	m := NewMetrics()
-	for i := range 10_000 {
+	for i := range 100_000 {
 		m.ObserveCall(fmt.Sprintf("Operation%d", i), i, time.Millisecond)
 	}
 	m.Add(Number{Name: "dropped_packets_total", Help: "Drops.", Label: "reason", Read: func() map[string]float64 {
 		out := map[string]float64{}
-		for i := range 10_000 {
+		for i := range 100_000 {
 			out[fmt.Sprint(i)] = 1
 		}
 		return out
 	}})
+	m.AddFamily(Family{Name: "crowd", Help: "Crowd.", Labels: []string{"a", "b"}, Read: func(tell func(float64, ...string)) {
+		for i := range 100_000 {
+			tell(1, "a", fmt.Sprint(i))
+		}
+	}})
 	body := ask(t, Options{Metrics: m, Allow: loopback}, "/metrics", "127.0.0.1:5", nil).Body.String()
+	if n := strings.Count(body, "proscenium_crowd{"); n != maxSeries {
+		t.Errorf("a family has %d series, want %d", n, maxSeries)
+	}
 	if n := strings.Count(body, "proscenium_dropped_packets_total{"); n != maxLabels+1 {
 		t.Errorf("%d reasons are told apart, want %d and other", n, maxLabels)
 	}
