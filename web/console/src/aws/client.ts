@@ -170,9 +170,14 @@ export class Client {
 
   async listParticipants(
     key: SessionKey,
-    options: { state?: ParticipantSummary['state']; nextToken?: string; signal?: AbortSignal } = {},
+    options: {
+      /** At most one filter. */
+      filter?: { filterByState: ParticipantSummary['state'] } | { filterByPublished: boolean };
+      nextToken?: string | undefined;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<ParticipantPage> {
-    const filter = options.state === undefined ? {} : { filterByState: options.state };
+    const { filter = {} } = options;
     const body = { ...key, ...filter, maxResults: 100, ...after(options.nextToken) };
     const page = await this.#call('ListParticipants', body, options.signal);
     return page as unknown as ParticipantPage;

@@ -15,7 +15,7 @@ export interface PersonHistory {
 
 export interface HistoryState {
   session: Session | undefined;
-  /** By first join. */
+  /** Those who have published first, each by first join. */
   people: readonly PersonHistory[];
   /** Whether there are more people than were asked for. */
   hasMore: boolean;
@@ -37,6 +37,8 @@ const callsAtOnce = 4;
 /** How many of those who are there are asked about again in each round: calls are limited, too. */
 const refreshedAtOnce = 16;
 const pagesOfEvents = 10;
+
+type Filter = { filterByState: 'CONNECTED' } | { filterByPublished: boolean };
 
 interface Known {
   events: readonly ParticipantEvent[];
@@ -121,15 +123,27 @@ export class SessionHistory {
     this.#show({}, people);
   }
 
+  /** Those who have published come first: among a thousand viewers they would not be found. */
   async #participants(signal: AbortSignal) {
+    const onlyHere = this.#options.connectedOnly === true;
+    const isWanted = (who: ParticipantSummary) => !onlyHere || who.state === 'CONNECTED';
+    const published = await this.#pages({ filterByPublished: true }, signal);
+    const rest = await this.#pages(
+      onlyHere ? { filterByState: 'CONNECTED' } : { filterByPublished: false },
+      signal,
+    );
+    const people = [...published.people.filter(isWanted), ...rest.people];
+    // The rest may name somebody again, who has begun to publish meanwhile at the latest.
+    const byId = new Map(people.map((who) => [who.participantId, who]));
+    return { people: [...byId.values()], hasMore: published.hasMore || rest.hasMore };
+  }
+
+  /** As many as are wanted, by first join. */
+  async #pages(filter: Filter, signal: AbortSignal) {
     const people: ParticipantSummary[] = [];
     let nextToken: string | undefined;
     do {
-      const page = await this.#client.listParticipants(this.#key, {
-        signal,
-        ...(nextToken === undefined ? {} : { nextToken }),
-        ...(this.#options.connectedOnly === true ? { state: 'CONNECTED' } : {}),
-      });
+      const page = await this.#client.listParticipants(this.#key, { filter, nextToken, signal });
       people.push(...page.participants);
       nextToken = page.nextToken ?? undefined;
     } while (nextToken !== undefined && people.length < this.#rows);
