@@ -67,7 +67,7 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 		c.tellAdded()
 		return nil
 	}
-	if ctx.Err() != nil || c.store.Ping(ctx) != nil {
+	if ctx.Err() != nil || !c.writable(ctx) {
 		return err
 	}
 	if n := len(r.Facts); n == 1 {
@@ -77,7 +77,7 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 				c.tellAdded()
 				return nil
 			}
-			if ctx.Err() != nil || c.store.Ping(ctx) != nil {
+			if ctx.Err() != nil || !c.writable(ctx) {
 				return err
 			}
 		}
@@ -93,7 +93,12 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 	return nil
 }
 
-// doubts is how often a fact must be refused by a database that answers before it is given up.
+// writable tells whether the database takes anything at all: one that is full can still be read.
+func (c *core) writable(ctx context.Context) bool {
+	return c.store.Write(ctx, func(tx *store.Tx) error { return tx.Lock(ctx, "facts") }) == nil
+}
+
+// doubts is how often a fact must be refused by a database that takes others before it is given up.
 const doubts = 3
 
 // take brings the records up to date with those of the facts that are new.

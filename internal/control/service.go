@@ -185,10 +185,13 @@ func (s *Service) LastFacts() []live.Fact { return s.core.facts.last() }
 // pruneEvery is how often what has expired is forgotten. It does no harm, only takes room.
 const pruneEvery = time.Hour
 
+// pruneFirst is when it is forgotten for the first time: not while a server that has just begun has better to do.
+const pruneFirst = time.Minute
+
 // Run repeats orders that a host has not acknowledged and forgets what has expired,
 // until ctx ends. Then it closes the service and returns nil.
 func (s *Service) Run(ctx context.Context) error {
-	prune := time.NewTicker(pruneEvery)
+	prune := time.NewTimer(pruneFirst)
 	defer prune.Stop()
 	repeat := time.NewTicker(orderPause)
 	defer repeat.Stop()
@@ -198,6 +201,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.Close()
 		case <-prune.C:
 			s.core.prune(ctx)
+			prune.Reset(pruneEvery)
 		case <-repeat.C:
 			s.core.orders.repeat(ctx)
 		}

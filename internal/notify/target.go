@@ -102,6 +102,9 @@ func (t *target) turn(ctx context.Context) (more bool, err error) {
 	return moved || p.OffWhy == "" && len(events) == together, t.note(ctx, p)
 }
 
+// noteIn is how long it may take to note how far a target was told; who stops waits for it.
+const noteIn = 2 * time.Second
+
 // note writes down what became of a turn. It tries until the records can be reached.
 func (t *target) note(ctx context.Context, p store.Progress) error {
 	t.mu.Lock()
@@ -109,7 +112,7 @@ func (t *target) note(ctx context.Context, p store.Progress) error {
 	t.mu.Unlock()
 	for {
 		// What has been told is noted even if we are to end: it would be told again.
-		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteIn)
 		err := t.s.o.Store.Write(save, func(tx *store.Tx) error {
 			_, err := tx.NoteProgress(save, t.settings.Name, p)
 			return err
