@@ -83,7 +83,7 @@ func (c *core) write(ctx context.Context, r live.Reports) error {
 		}
 	} else {
 		first, second := r, r
-		first.Facts, second.Facts, second.First = r.Facts[:n/2], r.Facts[n/2:], r.First+uint64(n/2) //nolint:gosec // a count
+		first.Facts, second.Facts, second.First = r.Facts[:n/2], r.Facts[n/2:], r.First+uint64(n/2)
 		if err := c.write(ctx, first); err != nil {
 			return err
 		}

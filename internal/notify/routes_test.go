@@ -25,7 +25,7 @@ func served(t *testing.T, f *office) *httptest.Server {
 		mux.HandleFunc(r.Pattern, func(w http.ResponseWriter, req *http.Request) {
 			err := r.Serve(w, req)
 			if told := (*live.Error)(nil); errors.As(err, &told) {
-				http.Error(w, string(told.Message), map[live.Kind]int{
+				http.Error(w, told.Message, map[live.Kind]int{
 					live.Invalid: 400, live.NotFound: 404, live.Conflict: 409, live.Exhausted: 429,
 				}[told.Kind])
 			} else if err != nil {
