@@ -156,3 +156,23 @@ func TestEmbedded_PageObeysThePolicy(t *testing.T) { // row 42
 		}
 	}
 }
+
+func TestConsole_IsolatesTheWindowWhereBrowsersHeedIt(t *testing.T) {
+	h := newTestConsole(t)
+	for host, want := range map[string]string{
+		"localhost:7400": "same-origin", "127.0.0.1:7400": "same-origin", "[::1]:7400": "same-origin",
+		"192.0.2.2:7400": "", "stage.example": "",
+	} {
+		r := httptest.NewRequest(http.MethodGet, Path, nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Header().Get("Cross-Origin-Opener-Policy"); got != want {
+			t.Errorf("on plain http://%s the policy is %q, want %q", host, got, want)
+		}
+	}
+	r := get(t, h, http.MethodGet, Path, "X-Forwarded-Proto", "https")
+	if got := r.Header.Get("Cross-Origin-Opener-Policy"); got != "same-origin" {
+		t.Errorf("behind TLS the policy is %q", got)
+	}
+}

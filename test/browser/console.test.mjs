@@ -48,8 +48,7 @@ test('signs on a page that the browser does not trust', async () => {
   // A name that is not localhost, over plain HTTP: no crypto.subtle, no camera.
   const other = await startBrowserFor('stage.example', server.origin);
   try {
-    // Plain HTTP: the browser says that it ignores the header that isolates the window.
-    const page = await openTab(other.browser, { allow: [/Cross-Origin-Opener-Policy/] });
+    const page = await openTab(other.browser);
     await signIn(page, other.origin);
     await page.getByRole('heading', { name: 'Stages', exact: true }).waitFor();
     assert.equal(await page.evaluate(() => isSecureContext), false);
