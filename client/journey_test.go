@@ -196,6 +196,39 @@ func TestJourney_OnePublishesAnotherWatches(t *testing.T) {
 	}
 }
 
+func TestJourney_APictureWithoutSoundIsWatched(t *testing.T) {
+	n := nodetest.Start(t)
+	stage := n.CreateStage()
+	ada := join(t, n.Token(stage, "ada"), client.Options{})
+	video, err := client.NewH264Track("video")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silence, err := client.NewOpusTrack("never published")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ada.Publish(t.Context(), client.PublishOptions{}, video); err != nil {
+		t.Fatal(err)
+	}
+	playing, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		play(playing, video, silence)
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	_, kinds := watch(t, join(t, n.Token(stage, "bob"), client.Options{}), ada.ID())
+	select {
+	case kind := <-kinds:
+		if kind != "video" {
+			t.Errorf("a packet of %s", kind)
+		}
+	case <-time.After(patience):
+		t.Fatal("no packets")
+	}
+}
+
 func TestJourney_ALateComerSeesWhoPublishes(t *testing.T) {
 	n := nodetest.Start(t)
 	stage := n.CreateStage()

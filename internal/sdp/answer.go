@@ -88,7 +88,8 @@ func anyAddress() *psdp.ConnectionInformation {
 	}
 }
 
-// rejection repeats the m-line with port 0 (RFC 3264 section 6).
+// rejection repeats the m-line with port 0 (RFC 3264 section 6), and what its formats are: some clients look each of
+// them up although the section is void.
 func (s *Section) rejection() *psdp.MediaDescription {
 	m := s.Offered
 	d := &psdp.MediaDescription{
@@ -99,6 +100,9 @@ func (s *Section) rejection() *psdp.MediaDescription {
 		d.Attributes = append(d.Attributes, psdp.NewAttribute("mid", m.MID))
 	}
 	d.Attributes = append(d.Attributes, psdp.NewPropertyAttribute("inactive"))
+	for i := range m.Codecs {
+		d.Attributes = append(d.Attributes, m.Codecs[i].rtpmap())
+	}
 	return d
 }
 
@@ -145,11 +149,7 @@ func (a *Answer) describeCodecs(d *psdp.MediaDescription, s *Section) {
 	for _, c := range codecs {
 		pt := strconv.Itoa(int(c.PayloadType))
 		d.MediaName.Formats = append(d.MediaName.Formats, pt)
-		rtpmap := pt + " " + c.Name + "/" + strconv.Itoa(int(c.ClockRate))
-		if c.Channels > 0 {
-			rtpmap += "/" + strconv.Itoa(int(c.Channels))
-		}
-		d.Attributes = append(d.Attributes, psdp.NewAttribute("rtpmap", rtpmap))
+		d.Attributes = append(d.Attributes, c.rtpmap())
 		if c.FMTP != "" {
 			d.Attributes = append(d.Attributes, psdp.NewAttribute("fmtp", pt+" "+c.FMTP))
 		}
@@ -157,6 +157,15 @@ func (a *Answer) describeCodecs(d *psdp.MediaDescription, s *Section) {
 			d.Attributes = append(d.Attributes, psdp.NewAttribute("rtcp-fb", pt+" "+f))
 		}
 	}
+}
+
+// rtpmap is the codec's attribute (RFC 8866 section 6.6).
+func (c *Codec) rtpmap() psdp.Attribute {
+	value := strconv.Itoa(int(c.PayloadType)) + " " + c.Name + "/" + strconv.Itoa(int(c.ClockRate))
+	if c.Channels > 0 {
+		value += "/" + strconv.Itoa(int(c.Channels))
+	}
+	return psdp.NewAttribute("rtpmap", value)
 }
 
 func (s *Section) describeSource(d *psdp.MediaDescription) {
