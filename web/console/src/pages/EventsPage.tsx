@@ -8,7 +8,7 @@ import {
 } from 'react';
 import type { Client } from '../aws/client.ts';
 import { errorCodeWords } from '../stage/words.ts';
-import { Feed, type Told, type Wish } from '../told/feed.ts';
+import { Feed, type FeedState, type Told, type Wish } from '../told/feed.ts';
 import { eventNames, patternOf, patternProblem } from '../told/pattern.ts';
 import { Replay } from '../told/Replay.tsx';
 import { CopyButton, Field, Notice } from '../ui/parts.tsx';
@@ -41,17 +41,14 @@ export function EventsPage({ client, onError }: Props) {
     setReplayed(undefined);
     setDone(words);
   }, []);
+  const link = linkOf(state);
 
   return (
     <main className="page wide">
       <div className="row">
         <h1>Events</h1>
-        <span
-          className="connection"
-          data-state={state.isPaused ? 'paused' : state.isFollowing ? 'connected' : 'connecting'}
-          role="status"
-        >
-          {state.isPaused ? 'Paused' : state.isFollowing ? 'Live' : 'Connecting…'}
+        <span className="connection" data-state={link.state} role="status">
+          {link.words}
         </span>
         <button
           type="button"
@@ -69,7 +66,7 @@ export function EventsPage({ client, onError }: Props) {
       <Filter client={client} onError={onError} onWish={setWish} />
       {problem === undefined ? null : <Notice tone="error">{problem}</Notice>}
       {done === undefined ? null : <Notice tone="info">{done}</Notice>}
-      {state.events.length === 0 ? (
+      {state.events.length > 0 || problem !== undefined ? null : (
         <div className="empty card">
           <h2>No events</h2>
           <p>
@@ -78,7 +75,8 @@ export function EventsPage({ client, onError }: Props) {
               : 'None so far that the filter lets through. They appear here as they come.'}
           </p>
         </div>
-      ) : (
+      )}
+      {state.events.length === 0 ? null : (
         <ol className="event-list feed card">
           {state.events.map((told) => (
             <Row key={told.seq} told={told} onReplay={setReplayed} />
@@ -90,6 +88,14 @@ export function EventsPage({ client, onError }: Props) {
       )}
     </main>
   );
+}
+
+function linkOf({ isPaused, isFollowing, problem }: FeedState): { state: string; words: string } {
+  if (isPaused) return { state: 'paused', words: 'Paused' };
+  if (isFollowing) return { state: 'connected', words: 'Live' };
+  return problem === undefined
+    ? { state: 'connecting', words: 'Connecting…' }
+    : { state: 'errored', words: 'Not connected' };
 }
 
 function Filter(props: Props & { onWish: (wish: Wish) => void }) {

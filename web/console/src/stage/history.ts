@@ -34,8 +34,13 @@ export interface HistoryOptions {
 const rowsAtOnce = 100;
 const pauseMs = 2000;
 const callsAtOnce = 4;
-/** How many of those who are there are asked about again in each round: calls are limited, too. */
-const refreshedAtOnce = 16;
+/**
+ * How many of those who are there are asked about again in each round: fewer than AWS lets one ask,
+ * since the application asks as well.
+ */
+const refreshedAtOnce = 8;
+/** By how much sooner it is a publisher's turn: more happens to them. */
+const publishersSoonerMs = 10_000;
 const pagesOfEvents = 10;
 
 type Filter = { filterByState: 'CONNECTED' } | { filterByPublished: boolean };
@@ -155,7 +160,8 @@ export class SessionHistory {
     const able = people.filter((who) => this.#options.wants?.(who) ?? true);
     const isFresh = (who: ParticipantSummary) =>
       this.#known.get(who.participantId)?.summary === JSON.stringify(who);
-    const readAt = (who: ParticipantSummary) => this.#known.get(who.participantId)?.readAt ?? 0;
+    const readAt = (who: ParticipantSummary) =>
+      (this.#known.get(who.participantId)?.readAt ?? 0) - (who.published ? publishersSoonerMs : 0);
     const rest = able.filter((who) => isFresh(who) && who.state === 'CONNECTED');
     rest.sort((a, b) => readAt(a) - readAt(b));
     return [...able.filter((who) => !isFresh(who)), ...rest.slice(0, refreshedAtOnce)];
