@@ -3,7 +3,8 @@
 //	proscenium-load --spawn bin/proscenium --publishers 1 --viewers 100 --bitrate 1.5M --duration 30s --pin
 //
 // starts a server of its own on one core, keeps to the others itself, and compares the server's CPU time per packet
-// with that of one encrypted sendto on the same core. Against a running server: --server URL, and --server-pid if it
+// with that of one encrypted sendto on the same core. With --joins 2000 it then has a crowd join and leave, and compares
+// the delay of the media before and meanwhile. Against a running server: --server URL, and --server-pid if it
 // runs on this machine. --help lists the flags.
 package main
 
@@ -46,7 +47,7 @@ func fail(err error) {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o load.Options
-	var bitrate string
+	var bitrate, joinRate string
 	var asJSON, verbose bool
 	f := pflag.NewFlagSet("proscenium-load", pflag.ContinueOnError)
 	f.SetOutput(stderr)
@@ -60,6 +61,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.BoolVar(&o.Audio, "audio", false, "publish sound as well")
 	f.DurationVar(&o.Duration, "duration", 30*time.Second, fmt.Sprintf("length of the measurement, up to %v", load.MaxDuration))
 	f.DurationVar(&o.Settle, "settle", 3*time.Second, "pause between the last join and the measurement")
+	f.IntVar(&o.Joins, "joins", 0, fmt.Sprintf("then have so many more join the same stage by the state socket, up to %d, and leave again:\n"+
+		"prints their join times, whether all are recorded, and what media was delayed before and meanwhile", load.MaxJoins))
+	f.StringVar(&joinRate, "join-rate", "200/s", fmt.Sprintf("joins per second, up to %d; all within %v", load.MaxJoinRate, load.MaxBurst))
 	f.BoolVar(&o.NoFloor, "no-floor", false, "do not measure the floor")
 	f.StringVar(&o.Region, "region", "us-east-1", "region of the signatures")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
@@ -77,6 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var err error
 	if o.Bitrate, err = parseBitrate(bitrate); err != nil {
 		return err
+	}
+	if o.JoinRate, err = strconv.ParseFloat(strings.TrimSuffix(joinRate, "/s"), 64); err != nil {
+		return fmt.Errorf("join rate %q is not a number per second, such as 200/s", joinRate)
 	}
 	o.AccessKey, o.SecretKey = credential("PROSCENIUM_ACCESS_KEY_ID"), credential("PROSCENIUM_SECRET_ACCESS_KEY")
 	o.Progress = stderr

@@ -23,6 +23,8 @@ func TestRun_SaysWhatIsWrongWithItsFlags(t *testing.T) {
 		"needed, not both": {},
 		"publishers":       {"--server", "http://127.0.0.1:1", "--publishers", "99"},
 		"unknown flag":     {"--sever", "x"},
+		"joins":            {"--server", "http://127.0.0.1:1", "--joins", "99999"},
+		"join rate":        {"--server", "http://127.0.0.1:1", "--joins", "9", "--join-rate", "fast"},
 		"bitrate":          {"--server", "http://127.0.0.1:1", "--bitrate", "x"},
 	} {
 		var out, errs strings.Builder

@@ -13,6 +13,9 @@ const (
 	MaxViewers    = 2000 // in all
 	MaxBitrate    = 8_500_000
 	MaxDuration   = 10 * time.Minute
+	MaxJoins      = 5000        // of a burst
+	MaxJoinRate   = 1000        // of a burst, per second
+	MaxBurst      = time.Minute // from the first join to the last
 )
 
 // Options describe a run.
@@ -28,6 +31,9 @@ type Options struct {
 	Audio      bool
 	Settle     time.Duration // from the last join to the beginning of the measurement
 	Duration   time.Duration // of the measurement
+
+	Joins    int     // participants that join by the state socket after the measurement, and leave; 0: no burst
+	JoinRate float64 // per second
 
 	Spawn     string // path of a server to start; "" measures a running one
 	ServerPID int    // of a running server on this machine, 0: its CPU and memory are not known
@@ -58,6 +64,14 @@ func (o *Options) check() error {
 	}
 	if o.Settle < 0 || o.Settle > time.Minute {
 		refuse("settle: %v is not from 0 to 1m", o.Settle)
+	}
+	if o.Joins < 0 || o.Joins > MaxJoins {
+		refuse("joins: %d is not from 0 to %d", o.Joins, MaxJoins)
+	}
+	if o.Joins > 0 && !(o.JoinRate >= 1 && o.JoinRate <= MaxJoinRate) {
+		refuse("join rate: %v is not from 1 to %d per second", o.JoinRate, MaxJoinRate)
+	} else if o.Joins > 0 && float64(o.Joins)/o.JoinRate > MaxBurst.Seconds() {
+		refuse("joins: %d at %v per second take longer than %v", o.Joins, o.JoinRate, MaxBurst)
 	}
 	if o.Progress == nil {
 		o.Progress = io.Discard

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,9 @@ func TestOptions_RefuseWhatWouldBeAnAttack(t *testing.T) {
 		"viewers":         func(o *Options) { o.Viewers = MaxViewers + 1 },
 		"bitrate":         func(o *Options) { o.Bitrate = MaxBitrate + 1 },
 		"duration":        func(o *Options) { o.Duration = MaxDuration + 1 },
+		"joins":           func(o *Options) { o.Joins, o.JoinRate = MaxJoins+1, 200 },
+		"join rate":       func(o *Options) { o.Joins, o.JoinRate = 10, math.NaN() },
+		"longer than":     func(o *Options) { o.Joins, o.JoinRate = 200, 1 },
 		"settle":          func(o *Options) { o.Settle = time.Hour },
 	} {
 		o := good

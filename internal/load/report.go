@@ -55,6 +55,8 @@ type Report struct {
 	Ratio          float64 `json:"ratio_to_floor"`
 	ServerRSS      int64   `json:"server_rss_bytes"`
 	BytesPerViewer int64   `json:"server_bytes_per_viewer"`
+
+	Burst *Burst `json:"burst,omitempty"` // after the measurement that the rest is of
 }
 
 // snapshot is all counters at one moment.
@@ -176,6 +178,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	if r.Ratio > 0 {
 		row("ratio", "%.2f × the (lower) floor", r.Ratio)
+	}
+	if r.Burst != nil {
+		r.Burst.table(row)
 	}
 	return t.Flush()
 }

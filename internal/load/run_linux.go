@@ -35,6 +35,7 @@ type run struct {
 	pubs  []*publisher
 	views []*viewer
 	joins []client.Exchanger // of the publishers
+	crowd *crowd             // nil: no burst
 	tasks sync.WaitGroup
 	r     Report
 }
@@ -106,6 +107,9 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 	if err := pause(ctx, time.Second); err != nil {
 		return nil, err
 	}
+	if err := r.invite(ctx, arn); err != nil {
+		return nil, err
+	}
 	base := r.resident()
 	if err := r.joinViewers(ctx, arn); err != nil {
 		return nil, err
@@ -120,6 +124,9 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 	}
 	if full := r.resident(); base > 0 && len(r.views) > 0 {
 		r.r.ServerRSS, r.r.BytesPerViewer = full, (full-base)/int64(len(r.views))
+	}
+	if err := r.burst(ctx, arn); err != nil {
+		return nil, err
 	}
 	r.leave(ctx)
 	cancel()

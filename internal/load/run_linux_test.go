@@ -56,6 +56,33 @@ func TestRun_EveryViewerGetsEverything(t *testing.T) {
 	}
 }
 
+// A burst of joins beside the media: all get in but those for whom there is no room, and each that got in has its record.
+func TestRun_CountsJoinsRefusalsAndRecordsOfABurst(t *testing.T) {
+	const room = 40
+	n := nodetest.Start(t, func(c *config.Config) { c.MaxParticipants = room })
+	o := options(n)
+	o.Publishers, o.Viewers, o.Duration = 1, 2, time.Second
+	o.Joins, o.JoinRate = 60, 60
+	r, err := load.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := r.Burst
+	in := room - 3 // the publisher and the viewers are there
+	if b.Failed != o.Joins-in || !strings.Contains(b.FirstError, "SERVER_DRAINING") || b.Cut != 0 {
+		t.Errorf("%d failed with %q, %d were cut off", b.Failed, b.FirstError, b.Cut)
+	}
+	if !b.Complete || b.Recorded != in || b.Left != in {
+		t.Errorf("%d records, %d as left, of %d", b.Recorded, b.Left, in)
+	}
+	if b.JoinP50 <= 0 || b.JoinP99 < b.JoinP50 || b.Seconds < 0.9 {
+		t.Errorf("implausible: %+v", b)
+	}
+	if b.Before.Packets == 0 || b.During.Packets == 0 || b.During.DelayP50 <= 0 || b.During.Missing != 0 {
+		t.Errorf("media before and meanwhile: %+v %+v", b.Before, b.During)
+	}
+}
+
 // On a way that loses one media packet in fifty, the tool sees the loss, asks for the packets and gets them on
 // the retransmission stream: it neither hides loss nor invents packets.
 func TestRun_SeesLossAndHasItRepaired(t *testing.T) {

@@ -67,6 +67,34 @@ func (a *api) deleteStage(ctx context.Context, arn string) error {
 	return a.call(ctx, "DeleteStage", map[string]string{"arn": arn}, nil)
 }
 
+// participants returns the state of everybody that the API has a record of, in all sessions of a stage.
+func (a *api) participants(ctx context.Context, arn string) (map[string]string, error) {
+	var sessions struct{ StageSessions []struct{ SessionID string } }
+	if err := a.call(ctx, "ListStageSessions", map[string]any{"stageArn": arn, "maxResults": 100}, &sessions); err != nil {
+		return nil, err
+	}
+	states := map[string]string{}
+	for _, s := range sessions.StageSessions {
+		for in := map[string]any{"stageArn": arn, "sessionId": s.SessionID, "maxResults": 100}; ; {
+			var page struct {
+				NextToken    string
+				Participants []struct{ ParticipantID, State string }
+			}
+			if err := a.call(ctx, "ListParticipants", in, &page); err != nil {
+				return nil, err
+			}
+			for _, p := range page.Participants {
+				states[p.ParticipantID] = p.State
+			}
+			if page.NextToken == "" {
+				break
+			}
+			in["nextToken"] = page.NextToken
+		}
+	}
+	return states, nil
+}
+
 // createToken returns a token with one capability: PUBLISH or SUBSCRIBE.
 func (a *api) createToken(ctx context.Context, arn, capability, user string) (string, error) {
 	var out struct {
