@@ -130,6 +130,8 @@ test('a session is told while it runs, and when it is over', { timeout: 120_000 
   });
 
   await t.test('a session that is over keeps its timeline', async () => {
+    // Away from the page first: it asks all the while, and the browser would complain of a server that is gone.
+    await console_.goto('about:blank');
     await server.restart();
     await console_.goto(server.origin + timelinePath);
     await console_.locator('.timeline[data-running=false]').waitFor();
