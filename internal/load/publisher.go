@@ -139,6 +139,14 @@ func (p *publisher) run(ctx context.Context) {
 	}
 }
 
+// late returns the longest that a frame was late, and begins anew if asked.
+func (p *publisher) late(restart bool) time.Duration {
+	if restart {
+		return time.Duration(p.behind.Swap(0))
+	}
+	return time.Duration(p.behind.Load())
+}
+
 func due(frame int) time.Duration { return time.Duration(frame) * time.Second / frameRate }
 
 func (p *publisher) sendFrame(f *streamFrame, ts uint32) {

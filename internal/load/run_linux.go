@@ -306,7 +306,7 @@ func (r *run) snapshot(restart bool) (snapshot, error) {
 		s.repeated += p.repeated.Load()
 		s.plis += p.plis.Load()
 		s.nacked += p.nacked.Load()
-		s.behind = max(s.behind, time.Duration(p.behind.Load()))
+		s.behind = max(s.behind, p.late(restart))
 	}
 	for _, v := range r.views {
 		s.viewers = append(s.viewers, v.count(restart))
