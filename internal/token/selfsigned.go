@@ -55,6 +55,7 @@ func (v *Verifier) signedBy(id live.ARN, text string, signature []byte) error {
 	}
 	digest := sha512.Sum384([]byte(text))
 	r, s := new(big.Int).SetBytes(signature[:joseSize/2]), new(big.Int).SetBytes(signature[joseSize/2:])
+	defer v.turn.take().Unlock()
 	if !ecdsa.Verify(key, digest[:], r, s) {
 		return invalid("the token's signature is not that of the key it names")
 	}

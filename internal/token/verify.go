@@ -21,13 +21,16 @@ type Keys interface {
 type Verifier struct {
 	key  *ecdsa.PublicKey
 	keys Keys // nil: no customer's token is taken
+	turn *turns
 }
 
 // NewVerifier returns a Verifier of what the holder of key's private half issued.
-func NewVerifier(key *ecdsa.PublicKey) *Verifier { return &Verifier{key: key} }
+func NewVerifier(key *ecdsa.PublicKey) *Verifier { return &Verifier{key: key, turn: newTurns()} }
 
 // WithKeys returns a Verifier that also takes what holders of customers' keys have signed.
-func (v *Verifier) WithKeys(keys Keys) *Verifier { return &Verifier{key: v.key, keys: keys} }
+func (v *Verifier) WithKeys(keys Keys) *Verifier {
+	return &Verifier{key: v.key, keys: keys, turn: v.turn}
+}
 
 // Verify returns what a token says. It returns an Unauthorized error with the reason TokenMissing,
 // TokenMalformed, TokenInvalid or TokenExpired, whose message never holds a part of the token, or an error of
@@ -57,6 +60,7 @@ func (v *Verifier) Verify(raw string, now time.Time) (live.Claims, error) {
 // issued tells whether the server's key signed the text.
 func (v *Verifier) issued(text string, signature []byte) bool {
 	digest := sha512.Sum384([]byte(text))
+	defer v.turn.take().Unlock()
 	return ecdsa.VerifyASN1(v.key, digest[:], signature)
 }
 
