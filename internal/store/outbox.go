@@ -153,22 +153,6 @@ func (t *Tx) PruneHistory(ctx context.Context, before time.Time, limit int) (int
 
 // LeftIn returns the sessions of a node that have not ended, with those who are recorded as connected in them.
 func (t *Tx) LeftIn(ctx context.Context, node live.NodeID) ([]live.Participant, error) {
-	rows, err := t.sql.QueryContext(ctx, selectParticipant+` WHERE sessions.node = $1 AND sessions.ended_at IS NULL
+	return collect(ctx, t, "who was left", scanParticipant, selectParticipant+` WHERE sessions.node = $1 AND sessions.ended_at IS NULL
 		AND connected = 1 ORDER BY participants.session, joined_at`, string(node))
-	if err != nil {
-		return nil, fmt.Errorf("list who was left: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []live.Participant
-	for rows.Next() {
-		p, err := scanParticipant(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list who was left: %w", err)
-	}
-	return all, nil
 }

@@ -97,27 +97,11 @@ func (t *Tx) ListParticipants(ctx context.Context, q Participants, after Cursor,
 	where, args := q.where()
 	n := len(args)
 	args = append(args, before(after), after.ID, limit)
-	rows, err := t.sql.QueryContext(ctx, fmt.Sprintf(`%s%s AND (joined_at, participants.id) < ($%d, $%d)
+	return collect(ctx, t, "participants", scanParticipant, fmt.Sprintf(`%s%s AND (joined_at, participants.id) < ($%d, $%d)
 		ORDER BY joined_at DESC, participants.id DESC LIMIT $%d`, selectParticipant, where, n+1, n+2, n+3), args...)
-	if err != nil {
-		return nil, fmt.Errorf("list participants: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []live.Participant
-	for rows.Next() {
-		p, err := scanParticipant(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list participants: %w", err)
-	}
-	return all, nil
 }
 
-func scanParticipant(from interface{ Scan(...any) error }) (live.Participant, error) {
+func scanParticipant(from scanner) (live.Participant, error) {
 	var p live.Participant
 	var attributes, client, source, ingest string
 	var joined int64

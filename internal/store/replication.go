@@ -80,26 +80,10 @@ func (t *Tx) Replications(
 }
 
 func (t *Tx) replications(ctx context.Context, query string, args ...any) ([]live.Replication, error) {
-	rows, err := t.sql.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list replications: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []live.Replication
-	for rows.Next() {
-		r, err := scanReplication(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list replications: %w", err)
-	}
-	return all, nil
+	return collect(ctx, t, "replications", scanReplication, query, args...)
 }
 
-func scanReplication(from interface{ Scan(...any) error }) (live.Replication, error) {
+func scanReplication(from scanner) (live.Replication, error) {
 	var r live.Replication
 	var source, destination, attributes string
 	var window, started, ended int64

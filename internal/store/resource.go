@@ -174,23 +174,7 @@ func ListRecords[T any, P record[T]](ctx context.Context, t *Tx, q Query, after 
 	args = append(args, before(after), after.ID, limit)
 	text := fmt.Sprintf(`%s%s AND (created_at, resources.id) < ($%d, $%d)
 		ORDER BY created_at DESC, resources.id DESC LIMIT $%d`, selectRecord, from, n+1, n+2, n+3)
-	rows, err := t.sql.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", q.Type, err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []T
-	for rows.Next() {
-		r, err := scanRecord[T, P](rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list %s: %w", q.Type, err)
-	}
-	return all, nil
+	return collect(ctx, t, string(q.Type), scanRecord[T, P], text, args...)
 }
 
 // CountRecords returns how many records match. Who counts in order to add takes Lock before.
@@ -270,7 +254,7 @@ func encodeTags(tags live.Tags) (string, error) {
 	return string(text), nil
 }
 
-func scanRecord[T any, P record[T]](from interface{ Scan(...any) error }) (T, error) {
+func scanRecord[T any, P record[T]](from scanner) (T, error) {
 	var r T
 	c := P(&r).Common()
 	var text row

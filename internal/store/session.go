@@ -54,7 +54,7 @@ func (t *Tx) EndSessionsOfNode(ctx context.Context, node live.NodeID, at time.Ti
 	return n, nil
 }
 
-func scanSession(row interface{ Scan(...any) error }) (live.Session, error) {
+func scanSession(row scanner) (live.Session, error) {
 	var s live.Session
 	var started, ended int64
 	err := row.Scan(&s.ID, &s.Stage, &s.Node, &started, &ended)

@@ -88,26 +88,10 @@ func (t *Tx) DeleteStage(ctx context.Context, arn live.ARN) error {
 
 // Stages returns at most limit stages of the home that come after the cursor, newest first.
 func (t *Tx) Stages(ctx context.Context, home live.Home, after Cursor, limit int) ([]live.Stage, error) {
-	rows, err := t.sql.QueryContext(ctx, selectStage+` WHERE stages.account = $1 AND stages.region = $2
+	return collect(ctx, t, "stages", scanStage, selectStage+` WHERE stages.account = $1 AND stages.region = $2
 		AND (stages.created_at, stages.id) < ($3, $4)
 		ORDER BY stages.created_at DESC, stages.id DESC LIMIT $5`,
 		home.Account, home.Region, before(after), after.ID, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list stages: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var stages []live.Stage
-	for rows.Next() {
-		s, err := scanStage(rows)
-		if err != nil {
-			return nil, err
-		}
-		stages = append(stages, s)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list stages: %w", err)
-	}
-	return stages, nil
 }
 
 // CountStagesStoring returns how many stages record to a storage configuration.
@@ -131,7 +115,7 @@ func (t *Tx) CountStages(ctx context.Context, home live.Home) (int, error) {
 	return n, nil
 }
 
-func scanStage(row interface{ Scan(...any) error }) (live.Stage, error) {
+func scanStage(row scanner) (live.Stage, error) {
 	var s live.Stage
 	var tags, recording string
 	var created int64

@@ -104,26 +104,10 @@ func (t *Tx) Target(ctx context.Context, name string) (Target, error) {
 
 // Targets returns all targets by name.
 func (t *Tx) Targets(ctx context.Context) ([]Target, error) {
-	rows, err := t.sql.QueryContext(ctx, `SELECT `+targetColumns+` FROM targets ORDER BY name`)
-	if err != nil {
-		return nil, fmt.Errorf("list targets: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []Target
-	for rows.Next() {
-		it, err := scanTarget(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, it)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list targets: %w", err)
-	}
-	return all, nil
+	return collect(ctx, t, "targets", scanTarget, `SELECT `+targetColumns+` FROM targets ORDER BY name`)
 }
 
-func scanTarget(row interface{ Scan(...any) error }) (Target, error) {
+func scanTarget(row scanner) (Target, error) {
 	var it Target
 	var errorAt, deliveredAt, created int64
 	err := row.Scan(&it.Name, &it.Declared, &it.Settings, &it.Secrets, &it.Position, &it.OffWhy, &it.Delivered, &it.Failed,
