@@ -212,7 +212,9 @@ func (m *mediaSession) began(line rtc.Stats) {
 	}
 	first := wall(line.First)
 	m.s.h.o.Joined(FirstMedia, first.Sub(m.offered))
-	m.span.Past("first packet", wall(media.Time(m.connected.Load())), first)
+	// A publisher sends as soon as its own side of DTLS is done, which may be before ours has said so.
+	connected := min(media.Time(m.connected.Load()), line.First)
+	m.span.Past("first packet", wall(connected), first)
 	m.span.EndAt(first)
 }
 
