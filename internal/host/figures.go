@@ -44,6 +44,8 @@ type MediaFigures struct {
 	Sampled   time.Time          // zero before the first sample
 	Transport string             // udp, tcp, local (inside the process), or "" while there is none
 	Tracks    []TrackFigures
+	Player    *PlayerFigures // nil while the player has not told
+	Platform  Platform
 }
 
 // ParticipantFigures are what is known of a participant's media.
@@ -110,7 +112,10 @@ type track struct {
 }
 
 func (m *mediaSession) figures() MediaFigures {
-	f := MediaFigures{Publisher: m.publisher}
+	f := MediaFigures{Publisher: m.publisher, Platform: m.platform}
+	if played, ok := m.player.figures(); ok {
+		f.Player = &played
+	}
 	if at := media.Time(m.connected.Load()); at != 0 {
 		f.Connected = wall(at)
 	}

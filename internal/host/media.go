@@ -29,6 +29,8 @@ type mediaSession struct {
 	connected atomic.Int64  // the media.Time since when its media may flow, 0 before
 	span      *tracing.Span // of the request that began it, until its first media; nil: nobody traces
 	sample    sample
+	player    player // of a subscription
+	platform  Platform
 
 	ended bool // of session.run alone
 	// Written by session.run alone:

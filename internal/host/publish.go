@@ -130,7 +130,7 @@ func (h *Host) negotiate(ctx context.Context, c live.Claims, publisher live.Part
 		if err := s.fits(c); err != nil {
 			return err
 		}
-		m = &mediaSession{id: roster.MediaID(secret()), owner: who, s: s, publisher: publisher, release: release, offered: offered}
+		m = &mediaSession{id: roster.MediaID(secret()), owner: who, s: s, publisher: publisher, release: release, offered: offered, platform: platformOf(o.Client)}
 		m.traced(span)
 		answer, err = connect(s, offer, m, rtc.PeerOptions{ID: string(m.id), OnState: m.onState})
 		return err

@@ -55,14 +55,22 @@ type Quality struct {
 	PublishBitrate   Rates  // of each publisher
 	SubscribeBitrate Rates  // of each subscriber, over all it subscribes to
 	DownloadLoss     Spread // 0..1, of each subscriber
+	DroppedFrames    Spread // 0..1, of each subscriber whose player tells
 	RoundTrip        Spread // seconds, of each subscription that knows
 	FrameRate        Spread // of each publisher's video
 	Resolution       Spread // the shorter edge of each publisher's video
 	StagePublishers  Spread // of each open session
 	StageSubscribers Spread
 
+	Platforms [platforms]PlatformQuality
+
 	LostIn  uint64 // packets of publishers that did not come at first; only grows
 	LostOut uint64 // packets that viewers say did not come; only grows
+}
+
+// PlatformQuality is how those fare who use one platform.
+type PlatformQuality struct {
+	PublishBitrate, SubscribeBitrate, DownloadLoss, DroppedFrames Spread
 }
 
 // Quality returns the figures of the last sample.
@@ -91,6 +99,9 @@ type viewer struct {
 	rates          [kinds]float64
 	has            [kinds]bool // of which kinds there is a track
 	lost, expected float64
+
+	decoded, dropped float64 // frames, by the player's word
+	platform         Platform
 }
 
 // sample looks at every media session and sums up.
@@ -112,7 +123,7 @@ func (h *Host) sample(now media.Time) {
 		defer m.sample.mu.Unlock()
 		if m.publisher == "" {
 			lostIn += m.sample.lost
-			q.publishes(&m.sample)
+			q.publishes(&m.sample, m.platform)
 			n := stages[m.owner.stage]
 			n[0]++
 			stages[m.owner.stage] = n
@@ -121,17 +132,11 @@ func (h *Host) sample(now media.Time) {
 		lostOut += m.sample.lost
 		v := viewers[m.owner]
 		v.gets(&m.sample, &q)
+		v.plays(m, now)
 		viewers[m.owner] = v
 	})
 	for who, v := range viewers {
-		for kind, rate := range v.rates {
-			if v.has[kind] {
-				q.SubscribeBitrate[kind].add(rate)
-			}
-		}
-		if v.expected > 0 {
-			q.DownloadLoss.add(v.lost / v.expected)
-		}
+		q.views(v)
 		n := stages[who.stage]
 		n[1]++
 		stages[who.stage] = n
@@ -147,7 +152,7 @@ func (h *Host) sample(now media.Time) {
 }
 
 // publishes adds a publication.
-func (q *Quality) publishes(s *sample) {
+func (q *Quality) publishes(s *sample, from Platform) {
 	all, some := 0.0, false
 	for kind := range s.tracks {
 		t := &s.tracks[kind]
@@ -167,6 +172,28 @@ func (q *Quality) publishes(s *sample) {
 	}
 	if some {
 		q.PublishBitrate[AllKinds].add(all)
+		q.Platforms[from].PublishBitrate.add(all)
+	}
+}
+
+// views adds a subscriber.
+func (q *Quality) views(v viewer) {
+	on := &q.Platforms[v.platform]
+	for kind, rate := range v.rates {
+		if v.has[kind] {
+			q.SubscribeBitrate[kind].add(rate)
+		}
+	}
+	if v.has[AllKinds] {
+		on.SubscribeBitrate.add(v.rates[AllKinds])
+	}
+	if v.expected > 0 {
+		q.DownloadLoss.add(v.lost / v.expected)
+		on.DownloadLoss.add(v.lost / v.expected)
+	}
+	if frames := v.decoded + v.dropped; frames > 0 {
+		q.DroppedFrames.add(v.dropped / frames)
+		on.DroppedFrames.add(v.dropped / frames)
 	}
 }
 
@@ -187,6 +214,14 @@ func (v *viewer) gets(s *sample, q *Quality) {
 			q.RoundTrip.add(t.RTT.Seconds())
 		}
 	}
+}
+
+// plays adds what the player of a subscription said.
+func (v *viewer) plays(m *mediaSession, now media.Time) {
+	decoded, dropped := m.player.recent(now)
+	v.decoded += decoded
+	v.dropped += dropped
+	v.platform = m.platform
 }
 
 // joined is told once, when a client's media path is up.

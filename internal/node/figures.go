@@ -44,6 +44,14 @@ type (
 		Transport   string             `json:"transport,omitempty"`
 		Bitrate     media.Bitrate      `json:"bitrate"` // of all tracks
 		Tracks      []trackFigures     `json:"tracks"`
+		Platform    string             `json:"platform"`
+		Player      *playerFigures     `json:"player,omitempty"` // absent while the player has not told
+	}
+	playerFigures struct {
+		ToldAt            string  `json:"toldAt"`
+		FramesDecoded     uint64  `json:"framesDecoded"`
+		FramesDropped     uint64  `json:"framesDropped"`
+		DroppedFrameRatio float64 `json:"droppedFrameRatio"`
 	}
 	trackFigures struct {
 		MediaType        string        `json:"mediaType"`
@@ -126,7 +134,10 @@ func tellParticipant(p host.ParticipantFigures) participantFigures {
 func tellMedia(m host.MediaFigures) mediaFigures {
 	out := mediaFigures{
 		PublisherID: m.Publisher, ConnectedAt: moment(m.Connected), SampledAt: moment(m.Sampled), Transport: m.Transport,
-		Tracks: []trackFigures{},
+		Tracks: []trackFigures{}, Platform: m.Platform.String(),
+	}
+	if p := m.Player; p != nil {
+		out.Player = &playerFigures{ToldAt: moment(p.At), FramesDecoded: p.Decoded, FramesDropped: p.Dropped, DroppedFrameRatio: p.DroppedRatio}
 	}
 	for _, t := range m.Tracks {
 		out.Bitrate += t.Bitrate

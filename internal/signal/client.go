@@ -18,6 +18,15 @@ const (
 // clientOf returns what a request says of the program that sent it. The provider of its network is not known here.
 func clientOf(r *http.Request) live.Client { return parseAgent(r.UserAgent()) }
 
+// socketClient is clientOf for a state socket, where a library in a browser may name itself by ?sdk=: it has no other way.
+func socketClient(r *http.Request) live.Client {
+	c := clientOf(r)
+	if sdk := clean(r.URL.Query().Get("sdk")); sdk != "" {
+		c.SDKVersion = sdk
+	}
+	return c
+}
+
 // browsers are told from each other by the first that is in a User-Agent: most claim to be others as well.
 var browsers = []struct{ token, name string }{
 	{"Edg/", "Edge"},

@@ -37,7 +37,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	s := newSocket(conn, &h.o)
 	s.accepted, s.span = time.Now(), span
 	go s.run(ctx)
-	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Client: clientOf(r), Socket: s}
+	request := host.JoinRequest{Token: token, Topic: live.StageID(r.PathValue("topic")), Client: socketClient(r), Socket: s}
 	readResume(r, &request)
 	p, err := h.host.Join(joining, request)
 	if err != nil {
@@ -129,6 +129,8 @@ func (h *Handler) obey(s *socket, p *host.Participation, data []byte) {
 		p.Ask()
 	case typeMediaState:
 		p.SetMedia(r.audioMuted, r.videoStopped)
+	case typeStats:
+		p.Played(r.played)
 	case typeLeave:
 		p.Leave()
 		s.end(nil, websocket.StatusNormalClosure, "")

@@ -26,6 +26,7 @@ const (
 	typeGetState   = "GET_STATE"
 	typeMediaState = "SET_MEDIA_STATE"
 	typeLeave      = "LEAVE"
+	typeStats      = "STATS"
 )
 
 type frame struct {
@@ -127,6 +128,7 @@ type request struct {
 	kind         string
 	audioMuted   *bool // of SET_MEDIA_STATE; nil leaves it
 	videoStopped *bool
+	played       []host.Played // of STATS
 }
 
 // readRequest reads a client's frame. It returns Invalid for what is no frame, and what it can't know with its type only.
@@ -142,6 +144,14 @@ func readRequest(data []byte) (request, error) {
 		return request{}, live.Errorf(live.Invalid, "the frame is not a JSON object with a text called type")
 	}
 	r := request{kind: *f.Type}
+	if r.kind == typeStats {
+		played, err := readStats(f.Payload)
+		if err != nil {
+			return request{}, err
+		}
+		r.played = played
+		return r, nil
+	}
 	if r.kind != typeMediaState {
 		return r, nil
 	}

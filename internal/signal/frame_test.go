@@ -2,6 +2,7 @@ package signal
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ func TestReadRequest(t *testing.T) {
 		{`{"type":"SET_MEDIA_STATE","payload":{"audioMuted":"yes"}}`, ""},
 		{`{"type":"SET_MEDIA_STATE","payload":null}`, ""},
 		{`{"type":"SET_MEDIA_STATE"}`, ""},
+		{`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":9,"framesDropped":1}],"later":1}}`, "STATS"},
+		{`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":-1}]}}`, ""},
+		{`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":1.5}]}}`, ""},
+		{`{"type":"STATS","payload":{"subscriptions":[` + strings.Repeat(`{},`, 100) + `{}]}}`, ""},
+		{`{"type":"STATS"}`, ""},
 		{`{"type":1}`, ""},
 		{`{"payload":{}}`, ""},
 		{`[]`, ""},
@@ -47,13 +53,14 @@ func FuzzReadRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"PING"}`, `{"type":"GET_STATE","payload":{}}`, `{"type":"LEAVE"}`,
 		`{"type":"SET_MEDIA_STATE","payload":{"audioMuted":true,"videoStopped":false}}`,
+		`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":9,"framesDropped":1}]}}`,
 		`{"type":"SET_MEDIA_STATE","payload":[]}`, `{"type":null}`, `{"type":"\ud800"}`, "\xef\xbb\xbf{}", `{"a":{"a":{"a":[[[[`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := readRequest(data)
-		if err != nil && (r != request{}) {
+		if err != nil && !reflect.DeepEqual(r, request{}) {
 			t.Errorf("refused and read at once: %+v", r)
 		}
 		if err == nil && r.kind != typeMediaState && (r.audioMuted != nil || r.videoStopped != nil) {
