@@ -8,6 +8,8 @@ import "encoding/binary"
 
 // NAL unit types (ITU-T H.264 table 7-1) and payload structures (RFC 6184 section 5.2).
 const (
+	nalSlice = 1
+	nalPartA = 2
 	nalIDR   = 5
 	nalSPS   = 7
 	nalPPS   = 8
@@ -23,6 +25,19 @@ type H264 struct {
 	IDR bool   // an IDR picture's slice begins here
 	PPS bool   // holds a picture parameter set
 	SPS []byte // the first whole sequence parameter set, from its NAL header on, aliasing the payload; nil if none
+
+	Begins bool // a slice begins here
+	B      bool // ... that is predicted from pictures shown before and after it
+}
+
+// DescribeH264 is the Reader of H.264.
+func DescribeH264(payload []byte) Description {
+	h := ParseH264(payload)
+	d := Description{Key: h.Key(), Whole: h.SPS != nil, Begins: h.Begins, Backward: h.B}
+	if h.SPS != nil {
+		d.Size, _ = ParseSPS(h.SPS)
+	}
+	return d
 }
 
 // Key says whether a decoder may begin here: at an IDR picture or at the parameters that precede it.
@@ -40,7 +55,9 @@ func ParseH264(payload []byte) H264 {
 		h.readAggregation(payload[1:])
 	case nalFUA:
 		const startBit = 0x80
-		h.IDR = len(payload) > 2 && payload[1]&startBit != 0 && payload[1]&0x1f == nalIDR
+		if len(payload) > 2 && payload[1]&startBit != 0 {
+			h.readSlice(payload[1]&0x1f, payload[2:])
+		}
 	default:
 		h.readUnit(payload)
 	}
@@ -65,8 +82,8 @@ func (h *H264) readAggregation(b []byte) {
 
 func (h *H264) readUnit(unit []byte) {
 	switch unit[0] & 0x1f {
-	case nalIDR:
-		h.IDR = h.IDR || len(unit) > 1
+	case nalSlice, nalPartA, nalIDR:
+		h.readSlice(unit[0]&0x1f, unit[1:])
 	case nalSPS:
 		if h.SPS == nil && len(unit) > 3 {
 			h.SPS = unit
@@ -75,3 +92,22 @@ func (h *H264) readUnit(unit []byte) {
 		h.PPS = true
 	}
 }
+
+// readSlice reads the beginning of a slice header (ITU-T H.264 section 7.3.3), as far as it is at hand.
+func (h *H264) readSlice(kind byte, header []byte) {
+	if kind != nalSlice && kind != nalPartA && kind != nalIDR || len(header) == 0 {
+		return
+	}
+	h.IDR = h.IDR || kind == nalIDR
+	h.Begins = true
+	r := bits{b: header[:min(len(header), maxSliceStart)]}
+	r.ue() // first_mb_in_slice
+	const typeB = 1
+	if t := r.ue(); !r.failed && t < 10 && t%5 == typeB {
+		h.B = true
+	}
+}
+
+// maxSliceStart is how many bytes the first two numbers of a slice header take at most: two Exp-Golomb numbers of
+// 31 bits for first_mb_in_slice, seven for slice_type, and emulation prevention.
+const maxSliceStart = 8
