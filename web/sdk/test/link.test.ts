@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakePlatform } from '../src/peer/fake.js';
 import { Link } from '../src/signal/link.js';
+import { version } from '../src/version.js';
 
 function setUp() {
   const platform = new FakePlatform();
@@ -39,7 +40,7 @@ describe('Link', () => {
   it('offers the token as subprotocol and never in the URL (security row 13)', () => {
     const { platform } = setUp();
     expect(platform.socket.protocol).toBe('token');
-    expect(platform.socket.url).toBe('ws://h/events/topic');
+    expect(platform.socket.url).toBe(`ws://h/events/topic?sdk=web%20${version}`);
   });
 
   it('passes on updates in order, ignores old ones and asks for the state after a gap', () => {
@@ -62,7 +63,7 @@ describe('Link', () => {
     expect(heard).toEqual(['state 1 false', 'lost']);
     vi.advanceTimersByTime(500);
     expect(platform.sockets).toHaveLength(2);
-    expect(platform.socket.url).toBe('ws://h/events/topic?resume=key%2B1');
+    expect(platform.socket.url).toBe(`ws://h/events/topic?sdk=web%20${version}&resume=key%2B1`);
     for (let n = 0; n < 6; n += 1) {
       platform.socket.drop();
       vi.advanceTimersByTime(8000);

@@ -63,6 +63,8 @@ export class FakePeer implements Peer {
   readonly tracks: MediaStreamTrack[] = [];
   readonly replaced: [StreamType, LocalMedia | undefined][] = [];
   closed = false;
+  /** What it says when asked for statistics. */
+  readonly report = new Map<string, Record<string, unknown>>();
   /** Whether accepting an answer brings the path up. */
   connects = true;
 
@@ -93,7 +95,7 @@ export class FakePeer implements Peer {
   }
 
   stats(): Promise<RTCStatsReport | undefined> {
-    return Promise.resolve(new Map() as RTCStatsReport);
+    return Promise.resolve(this.report as unknown as RTCStatsReport);
   }
 
   close(): void {

@@ -1,6 +1,8 @@
 // The frames of docs/signalling.md, version 1, as far as this client uses them. Whatever comes
 // from the network is read field by field: nothing is believed to have a type it was not seen with.
 
+import type { Played } from '../stage/stats.js';
+
 /** A participant as the server describes it. */
 export interface RemoteInfo {
   id: string;
@@ -38,6 +40,7 @@ export type ServerFrame =
 
 export type ClientFrame =
   | { type: 'PING' | 'PONG' | 'GET_STATE' | 'LEAVE' }
+  | { type: 'STATS'; payload: { subscriptions: Played[] } }
   | { type: 'SET_MEDIA_STATE'; payload: { audioMuted: boolean; videoStopped: boolean } };
 
 /** Reads a frame; undefined for one that is unknown or broken, which the protocol says to ignore. */

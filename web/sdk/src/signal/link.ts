@@ -1,4 +1,5 @@
 import type { Platform, Socket } from '../peer/platform.js';
+import { version } from '../version.js';
 import { backOff } from '../wait.js';
 import { readFrame, type Change, type ClientFrame, type StageStateFrame } from './frames.js';
 
@@ -78,7 +79,8 @@ export class Link {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     const { platform, url, token } = this.#options;
-    const query = this.#resume === '' ? '' : `?resume=${encodeURIComponent(this.#resume)}`;
+    const resume = this.#resume === '' ? '' : `&resume=${encodeURIComponent(this.#resume)}`;
+    const query = `?sdk=${encodeURIComponent(`web ${version}`)}${resume}`;
     this.#asked = false;
     this.#retryAfterMs = undefined;
     const socket = platform.openSocket(url + query, token, {

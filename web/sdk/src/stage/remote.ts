@@ -2,6 +2,7 @@ import { StageEvents } from '../enums.js';
 import type { Platform } from '../peer/platform.js';
 import type { RemoteInfo } from '../signal/frames.js';
 import { remoteParticipant, type StageParticipantInfo } from './participant.js';
+import { playedOf, type Played } from './stats.js';
 import type { StageStrategy } from './strategy.js';
 import { Subscription, type Offered } from './subscription.js';
 
@@ -55,6 +56,11 @@ export class Remote {
 
   rest(): void {
     this.#subscription.rest();
+  }
+
+  /** What this page's player has done with the participant's picture. */
+  async played(): Promise<Played | undefined> {
+    return playedOf(this.info.id, await this.#subscription.videoStats());
   }
 
   #newSubscription(info: RemoteInfo): Subscription {

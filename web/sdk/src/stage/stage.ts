@@ -12,6 +12,7 @@ import type { StageEventMap } from './events.js';
 import { Local } from './local.js';
 import type { LocalParticipantInfo } from './participant.js';
 import { Remote } from './remote.js';
+import { StatsTeller } from './stats.js';
 import type { StageStrategy } from './strategy.js';
 
 export interface StageConfiguration {
@@ -46,6 +47,7 @@ export class Stage extends Emitter<StageEventMap> {
   #link: Link | undefined;
   #local: Local | undefined;
   #roster: Roster | undefined;
+  #stats: StatsTeller | undefined;
   /** What the server has said before the application's join() had time to resolve. */
   #untold:
     { timer: ReturnType<typeof setTimeout>; state: StageStateFrame; changes: Change[] } | undefined;
@@ -142,6 +144,10 @@ export class Stage extends Emitter<StageEventMap> {
       send: (frame) => this.#link?.send(frame) ?? false,
     });
     this.#roster ??= new Roster(this.#claims.participantId);
+    this.#stats ??= new StatsTeller({
+      collect: () => [...this.#remotes.values()].map((remote) => remote.played()),
+      send: (frame) => this.#link?.send(frame) ?? false,
+    });
     clearTimeout(this.#untold?.timer);
     this.#untold = { state, changes: [], timer: setTimeout(() => this.#begin(), 0) };
     this.#setState(CONNECTED);
@@ -246,6 +252,8 @@ export class Stage extends Emitter<StageEventMap> {
     clearTimeout(this.#deadline);
     clearTimeout(this.#untold?.timer);
     this.#link?.leave();
+    this.#stats?.stop();
+    this.#stats = undefined;
     this.#remotes.clear();
     this.#link = undefined;
     this.#joining = undefined;

@@ -108,6 +108,12 @@ export class Subscription {
     else if (this.#wanted.length > 0) this.#start();
   }
 
+  /** The statistics of the picture that is received, if one is. */
+  async videoStats(): Promise<RTCStatsReport | undefined> {
+    const track = this.#tracks.find(({ kind }) => kind === 'video');
+    return track === undefined ? undefined : this.#leg?.stats(track);
+  }
+
   #start(): void {
     const { platform, url, token, observer } = this.#options;
     this.#carried = this.#wanted;
