@@ -3,6 +3,7 @@ package sfu
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/media/rewrite"
@@ -39,6 +40,7 @@ type DownTrack struct {
 	place  place[DownTrack]
 	inbox  inbox
 	stats  downCounters
+	shown  atomic.Pointer[UpTrack]
 
 	// Of the worker's goroutine.
 	share     *share // nil without an up-track
@@ -54,6 +56,7 @@ type DownTrack struct {
 	keyTime   uint32 // the viewer's, of the last key frame
 	numbers   rewrite.Rewriter
 	repeats   repeats
+	layers
 }
 
 func newDownTrack(r *Room, sink Sink, kind media.Kind) *DownTrack {
@@ -104,6 +107,7 @@ func (d *DownTrack) Close() {
 
 // attach takes the track from its share to that of up.
 func (d *DownTrack) attach(up *UpTrack, now media.Time) {
+	d.stay()
 	if d.share != nil && d.share.up == up {
 		return
 	}
@@ -113,6 +117,8 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 		d.share = nil
 	}
 	d.numbers.Forget()
+	d.layers = layers{}
+	d.shown.Store(up)
 	if up == nil {
 		return
 	}

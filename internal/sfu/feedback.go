@@ -33,10 +33,16 @@ func (d *DownTrack) serve(now media.Time) {
 	if n.moved {
 		d.attach(n.to, now)
 	}
+	if n.preferred {
+		d.prefer(n.prefer, now)
+	}
 	if n.paused != d.paused {
 		d.paused = n.paused
 		d.numbers.Break()
 		d.notBefore = 0
+		if to := d.target; to != nil && d.paused {
+			d.attach(to.up, now) // nothing is seen: no reason to wait
+		}
 		d.enter(now)
 	}
 	if d.share == nil {
@@ -57,7 +63,12 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 		d.stats.nackUnknown.Add(1)
 		return
 	}
-	p := d.share.up.ring.At(seq)
+	up := d.upOf(clock.Epoch())
+	if up == nil {
+		d.stats.nackUnknown.Add(1)
+		return
+	}
+	p := up.ring.At(seq)
 	if p == nil {
 		d.stats.nackUnknown.Add(1)
 		return

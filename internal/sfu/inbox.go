@@ -21,13 +21,15 @@ type inbox struct {
 
 // notes is the content of an inbox.
 type notes struct {
-	moved   bool
-	paused  bool
-	wantKey bool
-	to      *UpTrack // if moved
-	rtt     time.Duration
-	nacked  int
-	nacks   [maxNacks]uint16
+	moved     bool
+	preferred bool
+	paused    bool
+	wantKey   bool
+	to        *UpTrack // if moved
+	prefer    *UpTrack // if preferred
+	rtt       time.Duration
+	nacked    int
+	nacks     [maxNacks]uint16
 }
 
 func (i *inbox) move(to *UpTrack) {
@@ -35,6 +37,15 @@ func (i *inbox) move(to *UpTrack) {
 	defer i.mu.Unlock()
 	if !i.closed {
 		i.notes.moved, i.notes.to = true, to
+		i.notes.preferred, i.notes.prefer = false, nil
+	}
+}
+
+func (i *inbox) prefer(up *UpTrack) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.closed {
+		i.notes.preferred, i.notes.prefer = true, up
 	}
 }
 
@@ -46,6 +57,7 @@ func (i *inbox) close() bool {
 		return false
 	}
 	i.closed, i.notes.moved, i.notes.to = true, true, nil
+	i.notes.preferred, i.notes.prefer = false, nil
 	return true
 }
 
@@ -90,6 +102,8 @@ func (i *inbox) empty(n *notes) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	n.moved, n.to, n.wantKey, n.paused, n.rtt = i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.paused, i.notes.rtt
+	n.preferred, n.prefer = i.notes.preferred, i.notes.prefer
 	n.nacked = copy(n.nacks[:], i.notes.nacks[:i.notes.nacked])
 	i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.nacked = false, nil, false, 0
+	i.notes.preferred, i.notes.prefer = false, nil
 }

@@ -11,21 +11,28 @@ type share struct {
 	up      *UpTrack
 	worker  *worker
 	place   place[share]
-	viewers atomic.Int32 // len(downs), for who wakes the worker
+	viewers atomic.Int32 // len(downs) + len(coming), for who wakes the worker
 
 	downs    []*DownTrack
-	position uint64 // in the ring: where the worker goes on
-	waiting  int    // down-tracks that wait for a key frame
-	reports  uint32 // sender reports passed on
+	coming   []*DownTrack // that see another layer until this one has a key frame for them
+	position uint64       // in the ring: where the worker goes on
+	waiting  int          // down-tracks that wait for a key frame
+	reports  uint32       // sender reports passed on
 }
 
 // add has a down-track take part in what arrives from now on.
 func (s *share) add(d *DownTrack) {
 	d.index = len(s.downs)
 	s.downs = append(s.downs, d)
+	s.joined()
+}
+
+// joined counts one more that takes part.
+func (s *share) joined() {
+	n := len(s.downs) + len(s.coming)
 	// Told before the position is read: what arrives in between then wakes us.
-	s.viewers.Store(int32(len(s.downs)))
-	if len(s.downs) == 1 {
+	s.viewers.Store(int32(n))
+	if n == 1 {
 		s.position = s.up.ring.Tail()
 		s.reports = s.up.reports.Load()
 	}
@@ -37,12 +44,32 @@ func (s *share) remove(d *DownTrack) {
 	s.downs[d.index].index = d.index
 	s.downs[last] = nil
 	s.downs = s.downs[:last]
-	s.viewers.Store(int32(last))
+	s.viewers.Store(int32(last + len(s.coming)))
+}
+
+// expect has a down-track come over as soon as there is a key frame for it.
+func (s *share) expect(d *DownTrack) {
+	d.targetIndex = len(s.coming)
+	s.coming = append(s.coming, d)
+	s.joined()
+}
+
+func (s *share) unexpect(d *DownTrack) {
+	last := len(s.coming) - 1
+	s.coming[d.targetIndex] = s.coming[last]
+	s.coming[d.targetIndex].targetIndex = d.targetIndex
+	s.coming[last] = nil
+	s.coming = s.coming[:last]
+	s.viewers.Store(int32(len(s.downs) + last))
 }
 
 // spread walks what is new times the viewers.
 func (s *share) spread(now media.Time) {
+	for i := len(s.coming) - 1; i >= 0; i-- { // backwards: one that comes over leaves the list
+		s.coming[i].tryMove(now)
+	}
 	if len(s.downs) == 0 {
+		s.position = s.up.ring.Tail() // for those that are still coming
 		return
 	}
 	for s.spreadBunch(now) {

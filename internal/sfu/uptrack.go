@@ -31,6 +31,7 @@ type UpTrack struct {
 	start atomic.Int64 // where the newest key frame starts, a media.Seq; 0 for nowhere
 	wish  wish
 	stats upCounters
+	rate  rateMeter
 
 	reportMu sync.Mutex
 	report   media.SenderReport
@@ -73,6 +74,9 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	if !u.put(seq, p, says.Key()) {
 		u.numbers.head = head // as if it hadn't come
 		return
+	}
+	if len(p.Payload) > 0 {
+		u.rate.count(len(p.Payload), p.Arrival)
 	}
 	u.fresh = true
 	u.partial = u.track.Kind == media.Video && !p.Marker && seq > head

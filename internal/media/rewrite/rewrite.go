@@ -3,7 +3,7 @@
 // number, to be filled when it comes late; a packet that was left out on purpose leaves none.
 //
 // It also knows the way back, from a number the viewer saw to the packet it was, as far as its bounded memory
-// of shifts goes.
+// of shifts goes; across a turn to another source as well.
 //
 // A Rewriter belongs to one goroutine. The package starts none, keeps no payloads and asks no clock.
 package rewrite
@@ -31,8 +31,9 @@ type Rewriter struct {
 	out    media.Seq // the highest number given to the viewer
 	lastTS uint32    // of the frame last forwarded, as the viewer saw it
 	lastAt media.Time
-	began  bool // ever
-	broken bool // since the last Start
+	epoch  uint16 // the source that Next is about: counts the turns
+	began  bool   // ever
+	broken bool   // since the last Start
 }
 
 // span is a run of source numbers with one shift. It reaches up to the first of the next newer span.
@@ -46,8 +47,12 @@ type span struct {
 type Clock struct {
 	from     uint32 // this source time ...
 	to       uint32 // ... is this time for the viewer
+	epoch    uint16 // of the source
 	squeezed bool
 }
+
+// Epoch says which of the sources the clock belongs to: what Rewriter.Epoch was while it ran.
+func (c Clock) Epoch() uint16 { return c.epoch }
 
 // Time returns the viewer's time for the source's time ts.
 func (c Clock) Time(ts uint32) uint32 {
@@ -76,17 +81,37 @@ func (r *Rewriter) Break() { r.broken = true }
 // The viewer's own numbers go on.
 func (r *Rewriter) Forget() { r.n, r.broken = 0, true }
 
+// Turn ends the flow for a switch to another source that the viewer sees as the same: what comes next needs a
+// Start. What was sent can still be asked for; Source's clock then has the epoch of before.
+func (r *Rewriter) Turn() {
+	r.epoch++
+	r.broken = true
+}
+
+// Epoch counts the turns. It wraps.
+func (r *Rewriter) Epoch() uint16 { return r.epoch }
+
 // Start begins, or begins again after a pause or a loss of place, with the packet seq, which arrived at the time
 // at: it follows without a gap on what was sent last. rate is the clock rate in Hz; the time that has passed
 // since the last packet passes for the viewer as well.
 func (r *Rewriter) Start(seq media.Seq, ts uint32, at media.Time, rate uint32) {
-	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.resumeAt(at, rate)}})
+	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.ResumeAt(at, rate)}})
 }
 
 // StartReplay is Start for old packets sent in a burst: their time is squeezed until Live is called. at is the
 // present.
 func (r *Rewriter) StartReplay(seq media.Seq, ts uint32, at media.Time, rate uint32) {
-	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.resumeAt(at, rate), squeezed: true}})
+	r.begin(span{first: seq, Clock: Clock{from: ts, to: r.ResumeAt(at, rate), squeezed: true}})
+}
+
+// StartAt is Start with the viewer's time to for the first packet. If that is not later than what was sent by a
+// millisecond, it is put off until it is; StartAt returns by how much, in ticks.
+func (r *Rewriter) StartAt(seq media.Seq, ts, to, rate uint32) (late uint32) {
+	if earliest := r.lastTS + rate/1000; r.began && int32(earliest-to) > 0 {
+		late = earliest - to
+	}
+	r.begin(span{first: seq, Clock: Clock{from: ts, to: to + late}})
+	return late
 }
 
 // Live ends a replay whose newest packet bore the time ts: from seq on, time passes at its own pace.
@@ -95,7 +120,7 @@ func (r *Rewriter) Live(seq media.Seq, ts uint32) {
 	if r.n == 0 || !s.squeezed {
 		return
 	}
-	r.push(span{first: seq, shift: s.shift, Clock: Clock{from: ts, to: s.Time(ts)}})
+	r.push(span{first: seq, shift: s.shift, Clock: Clock{from: ts, to: s.Time(ts), epoch: r.epoch}})
 }
 
 // Next returns the viewer's number and time for the packet seq with the time ts, which arrived at the time at.
@@ -163,14 +188,14 @@ func (r *Rewriter) Timestamp(ts uint32) (uint32, bool) {
 }
 
 func (r *Rewriter) begin(s span) {
-	s.shift = s.first - (r.out + 1)
+	s.shift, s.epoch = s.first-(r.out+1), r.epoch
 	r.top, r.began, r.broken = s.first-1, true, false
 	r.push(s)
 }
 
-// resumeAt returns the viewer's time for a packet that arrives at the time at after a break. It is later than
-// the last, by a millisecond at least.
-func (r *Rewriter) resumeAt(at media.Time, rate uint32) uint32 {
+// ResumeAt returns the viewer's time for a packet that arrives at the time at after a break, going by the arrivals
+// alone. It is later than the last, by a millisecond at least.
+func (r *Rewriter) ResumeAt(at media.Time, rate uint32) uint32 {
 	if !r.began {
 		return r.lastTS
 	}
@@ -188,10 +213,13 @@ func (r *Rewriter) push(s span) {
 // back returns the i-th newest span.
 func (r *Rewriter) back(i int) *span { return &r.ring[(r.newest+spans-i)%spans] }
 
-// span returns the span of seq and the next newer one.
+// span returns the span of seq and the next newer one, of the present source.
 func (r *Rewriter) span(seq media.Seq) (s, next *span) {
 	for i := range r.n {
 		s = r.back(i)
+		if s.epoch != r.epoch {
+			return nil, nil
+		}
 		if seq >= s.first {
 			return s, next
 		}

@@ -1,0 +1,86 @@
+package sfu
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/media"
+)
+
+const (
+	rateSlot  = 250 * time.Millisecond
+	rateSlots = 4
+	// packetHead is what is counted for a packet beside its payload: a plain RTP header (RFC 3550 section 5.1).
+	packetHead = 12
+	// aliveFor is how long after its last packet a track counts as alive.
+	aliveFor = time.Second
+)
+
+// rateMeter measures a flow over its last second. count is for one goroutine, the rest for any.
+type rateMeter struct {
+	slots [rateSlots]int64 // bytes, of whole slots
+	slot  int64            // the number of the slot being filled, counted from the clock's zero
+	since int64            // the number of the first slot
+	bytes int64            // in it so far
+
+	rate atomic.Int64 // bits per second
+	last atomic.Int64 // media.Time of the last packet, plus one; 0 for none
+}
+
+func (m *rateMeter) count(n int, now media.Time) {
+	if slot := int64(now / rateSlot); slot != m.slot {
+		m.turn(slot)
+	}
+	m.bytes += int64(n + packetHead)
+	m.last.Store(int64(now) + 1)
+}
+
+// turn ends a slot.
+func (m *rateMeter) turn(slot int64) {
+	if slot-m.slot > rateSlots { // the flow begins, or begins again
+		m.slots, m.bytes, m.since = [rateSlots]int64{}, 0, slot
+		m.slot = slot
+		return
+	}
+	for m.slot < slot {
+		m.slots[m.slot%rateSlots] = m.bytes
+		m.bytes = 0
+		m.slot++
+	}
+	var sum int64
+	for _, n := range m.slots {
+		sum += n
+	}
+	whole := max(min(m.slot-m.since, rateSlots), 1)
+	m.rate.Store(sum * 8 * int64(time.Second/rateSlot) / whole)
+}
+
+// idle returns how long ago the last packet came; a day or more if none has.
+func (m *rateMeter) idle(now media.Time) time.Duration {
+	last := m.last.Load()
+	if last == 0 {
+		return 24 * time.Hour
+	}
+	return max(now-media.Time(last-1), 0)
+}
+
+// Rate returns how much the track brings, RTP headers included and repetitions not, over about the last second; 0 if
+// it brings nothing.
+func (u *UpTrack) Rate(now media.Time) media.Bitrate {
+	if !u.Alive(now) {
+		return 0
+	}
+	return media.Bitrate(u.rate.rate.Load())
+}
+
+// Alive says whether the track has brought something in the last second.
+func (u *UpTrack) Alive(now media.Time) bool { return u.rate.idle(now) < aliveFor }
+
+// Idle returns how long ago the track has brought something; a day or more if it never has.
+func (u *UpTrack) Idle(now media.Time) time.Duration { return u.rate.idle(now) }
+
+// Size returns the width and height of the picture, 0 while they are not known.
+func (u *UpTrack) Size() (width, height int) {
+	size := u.stats.size.Load()
+	return int(size >> 16), int(size & 0xffff)
+}
