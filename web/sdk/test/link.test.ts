@@ -125,7 +125,7 @@ describe('Link', () => {
     platform.socket.say('FORCED_LEAVE', { reason: 'server-draining' });
     vi.advanceTimersByTime(500);
     expect(heard).toEqual(['state 1 false', 'lost']);
-    expect(platform.socket.url).toBe('ws://h/events/topic');
+    expect(platform.socket.url).toBe(`ws://h/events/topic?sdk=web%20${version}`);
   });
 
   it('waits as long as a busy server asks before it tries again', () => {

@@ -110,7 +110,7 @@ describe('joining', () => {
   it('goes to the events URL of the token, with the topic', () => {
     const { platform, stage, token } = setUp();
     stage.join().catch(() => undefined);
-    expect(platform.socket.url).toBe('ws://127.0.0.1:7400/events/Abc123');
+    expect(platform.socket.url.split('?')[0]).toBe('ws://127.0.0.1:7400/events/Abc123');
     expect(platform.socket.protocol).toBe(token);
   });
 
