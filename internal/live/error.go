@@ -47,6 +47,16 @@ const (
 	ChannelNotBroadcasting   Reason = "CHANNEL_NOT_BROADCASTING"
 )
 
+// The codes that events give for publications that break a rule (the contract's EventErrorCode).
+const (
+	BitrateExceeded    Reason = "BITRATE_EXCEEDED"
+	ResolutionExceeded Reason = "RESOLUTION_EXCEEDED"
+	BFramePresent      Reason = "B_FRAME_PRESENT"
+	InvalidVideoCodec  Reason = "INVALID_VIDEO_CODEC"
+	InvalidAudioCodec  Reason = "INVALID_AUDIO_CODEC"
+	InvalidInput       Reason = "INVALID_INPUT"
+)
+
 // Error is a failure that may be told to a caller: its message names what was wrong, the limit and, where
 // there is one, the setting that changes it. It holds no secret.
 type Error struct {
@@ -54,6 +64,7 @@ type Error struct {
 	Reason     Reason // "" where the kind says enough
 	Message    string
 	RetryAfter time.Duration // 0 where trying again is not known to help
+	EventCode  Reason        // what an event says of it where Reason does not tell; "" elsewhere
 }
 
 // Error returns the message.
@@ -67,6 +78,15 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 // Refuse makes an Error of the kind with a reason.
 func Refuse(kind Kind, reason Reason, format string, args ...any) *Error {
 	return &Error{Kind: kind, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// EventCodeOf returns what an event says of the Error in err's chain, "" if nothing in particular.
+func EventCodeOf(err error) Reason {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.EventCode
+	}
+	return ""
 }
 
 // KindOf returns the kind of the Error in err's chain, Internal if there is none.

@@ -140,9 +140,13 @@ func (a *Answer) describe(s *Section) *psdp.MediaDescription {
 func (a *Answer) describeCodecs(d *psdp.MediaDescription, s *Section) {
 	c := s.Codec
 	if a.StartBitrate > 0 && s.Offered.Kind == Video && s.Direction == RecvOnly {
-		c.FMTP += ";x-google-start-bitrate=" + strconv.Itoa(a.StartBitrate)
+		c.FMTP = strings.TrimPrefix(c.FMTP+";x-google-start-bitrate="+strconv.Itoa(a.StartBitrate), ";")
 	}
-	codecs := []Codec{c}
+	var codecs []Codec
+	if s.RED != nil {
+		codecs = append(codecs, *s.RED) // first: that is what a browser sends
+	}
+	codecs = append(codecs, c)
 	if s.RTX != nil {
 		codecs = append(codecs, *s.RTX)
 	}

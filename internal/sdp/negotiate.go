@@ -23,6 +23,8 @@ type Section struct {
 	// and feedback are those of the answer.
 	Codec Codec
 	RTX   *Codec
+	// RED is the format of redundant sound (RFC 2198) that is used beside Codec, preferably; nil if none is.
+	RED *Codec
 	// Extensions are the ones in use, with the offer's numbers.
 	Extensions []Extension
 
@@ -45,59 +47,97 @@ func (s *Section) Extension(uri string) uint8 {
 // Wanted is a track that a viewer may get: what its publisher sends.
 type Wanted struct {
 	Kind Kind
+	Name string // of the codec of a picture, as in an rtpmap; "" is H264
 	FMTP string
+	RED  uint8 // the payload type of the blocks of redundant sound; 0 if it comes plain
 }
 
-// ForPublish answers an offer to send. One audio and one video section are accepted, one layer each.
-// It returns UNSUPPORTED_CODEC without an H.264 section (media-features.md 6.2), INVALID_OFFER without a
-// usable section.
-func (o *Offer) ForPublish() ([]Section, error) {
-	h264 := false
-	for i := range o.Medias {
-		m := &o.Medias[i]
-		h264 = h264 || m.Kind == Video && !m.Rejected && m.chooseH264("") != nil
+// ForPublish answers an offer to send. One audio and one video section are accepted, one layer each; pictures in the
+// first of the given codecs that is offered, in H.264 if none are given.
+// It returns UNSUPPORTED_CODEC without a video section of them (media-features.md 6.2) and for sound that is not
+// Opus, INVALID_OFFER without a usable section.
+func (o *Offer) ForPublish(videos ...string) ([]Section, error) {
+	if len(videos) == 0 {
+		videos = Videos[:1]
 	}
-	if !h264 {
-		return nil, live.Refuse(live.Unsupported, live.UnsupportedCodec,
-			"the offer has no video section with H264 (needed even for audio alone)")
+	if err := o.checkCodecs(videos); err != nil {
+		return nil, err
 	}
-	return o.negotiate(RecvOnly, func(m *Media) *Codec {
+	return o.negotiate(RecvOnly, func(s *Section) *Codec {
+		m := s.Offered
 		switch {
 		case !m.Direction.Sends():
 			return nil
 		case m.Kind == Video:
-			return m.chooseH264("")
+			return m.chooseVideo(videos)
 		}
-		return m.chooseOpus()
+		opus := m.chooseOpus()
+		if opus != nil {
+			s.RED = m.chooseRED(opus.PayloadType, true)
+		}
+		return opus
 	})
 }
 
 // ForSubscribe answers an offer to receive the tracks. Sections of a kind that is not wanted are rejected.
-// It returns UNSUPPORTED_CODEC if the offer can take none of the tracks, INVALID_OFFER without a usable section.
+// It returns UNSUPPORTED_CODEC if the offer asks for pictures and can't take those of the publisher, or can take none of
+// the tracks, INVALID_OFFER without a usable section.
 func (o *Offer) ForSubscribe(tracks []Wanted) ([]Section, error) {
+	var picture, refused *Wanted
 	asked := false
-	sections, err := o.negotiate(SendOnly, func(m *Media) *Codec {
-		for _, w := range tracks {
+	sections, err := o.negotiate(SendOnly, func(s *Section) *Codec {
+		m := s.Offered
+		for i := range tracks {
+			w := &tracks[i]
 			if w.Kind != m.Kind || !m.Direction.Receives() {
 				continue
 			}
 			asked = true
 			if m.Kind == Video {
-				return m.chooseH264(w.FMTP)
+				chosen := m.chooseLike(*w)
+				if chosen != nil {
+					picture = w
+				} else {
+					refused = w
+				}
+				return chosen
 			}
-			return m.chooseOpus()
+			opus := m.chooseOpus()
+			if opus != nil && opus.PayloadType == w.RED {
+				s.RED = m.chooseRED(w.RED, false)
+			}
+			return opus
 		}
 		return nil
 	})
-	if err != nil && asked {
-		return nil, live.Refuse(live.Unsupported, live.UnsupportedCodec,
-			"the offer can take neither H264 nor opus of this publisher")
+	switch {
+	case picture == nil && refused != nil:
+		return nil, &live.Error{
+			Kind: live.Unsupported, Reason: live.UnsupportedCodec, EventCode: live.InvalidVideoCodec,
+			Message: "the publisher sends " + refused.String() + ", the offer can take: " + o.codecs(Video),
+		}
+	case err != nil && asked:
+		return nil, &live.Error{
+			Kind: live.Unsupported, Reason: live.UnsupportedCodec, EventCode: live.InvalidAudioCodec,
+			Message: "the publisher sends opus, the offer can take: " + o.codecs(Audio),
+		}
 	}
 	return sections, err
 }
 
+// String names the codec, with its profile if it has several.
+func (w *Wanted) String() string {
+	if w.Name == "" || strings.EqualFold(w.Name, "H264") {
+		return "H264"
+	}
+	if p, ok := profileParameters[strings.ToUpper(w.Name)]; ok {
+		return w.Name + " (" + p.key + "=" + clip(profile(w.Name, w.FMTP)) + ")"
+	}
+	return clip(w.Name)
+}
+
 // negotiate accepts the first section of each kind for which choose names a codec.
-func (o *Offer) negotiate(d Direction, choose func(*Media) *Codec) ([]Section, error) {
+func (o *Offer) negotiate(d Direction, choose func(*Section) *Codec) ([]Section, error) {
 	sections := make([]Section, len(o.Medias))
 	taken := map[Kind]bool{}
 	numbers := map[uint8]string{} // extension numbers are shared by a bundle (RFC 8285 section 6)
@@ -108,7 +148,7 @@ func (o *Offer) negotiate(d Direction, choose func(*Media) *Codec) ([]Section, e
 			!strings.HasSuffix(m.Protocol, "TLS/RTP/SAVPF") || !o.bundles(m, len(taken) > 0) {
 			continue
 		}
-		chosen := choose(m)
+		chosen := choose(&sections[i])
 		if chosen == nil {
 			continue
 		}
@@ -154,7 +194,7 @@ func (s *Section) accept(d Direction, chosen *Codec, numbers map[uint8]string) {
 	if m.Kind == Audio {
 		s.Codec.FMTP = opusAnswer(chosen.FMTP)
 	} else {
-		s.Codec.FMTP = h264Answer(chosen.FMTP)
+		s.Codec.FMTP = answerFMTP(chosen)
 		s.RTX = m.rtxOf(chosen.PayloadType)
 	}
 	s.chooseExtensions(numbers)
