@@ -95,7 +95,7 @@ func (n *Node) countDrops() {
 		"connection_limit": &port.ConnectionsRefused, "connection_broken": &port.ConnectionsBroken,
 		"unknown_protocol": &c.UnknownKind, "no_peer": &c.NoPeer,
 		"stun_malformed": &c.StunMalformed, "stun_not_request": &c.StunNotRequest, "stun_unknown_user": &c.StunNoUser,
-		"stun_integrity": &c.StunBad, "stun_limited": &c.StunLimited,
+		"stun_integrity": &c.StunBad, "stun_limited": &c.StunLimited, "stun_replayed": &c.StunReplayed,
 		"dtls_budget": &c.DTLSDropped, "dtls_refused": &c.DTLSRefused, "dtls_data": &c.AppData,
 		"media_too_early": &c.EarlyMedia, "srtp_refused": &c.BadSRTP, "rtp_malformed": &c.BadRTP,
 		"unknown_stream": &c.UnknownStream, "rtcp_malformed": &c.BadRTCP, "rtcp_limited": &c.LimitedRTCP,

@@ -16,6 +16,7 @@ type Counters struct {
 	StunNoUser     atomic.Uint64 // username of no session
 	StunBad        atomic.Uint64 // integrity or fingerprint wrong
 	StunLimited    atomic.Uint64 // not even checked: the source failed too often
+	StunReplayed   atomic.Uint64 // a check overheard and sent again from elsewhere
 	StunAnswered   atomic.Uint64
 	RoleConflicts  atomic.Uint64
 	PathsChanged   atomic.Uint64 // a peer moved to another address

@@ -10,11 +10,12 @@
 // it to end; Run waits for these too.
 //
 // Locks: a peer has one for what comes in (rx), one for what goes out (tx), one for ICE and one for DTLS
-// records. rx may be held while the tx of any peer is taken, never the other way round. Receivers and
-// Feedback are called under their peer's rx, which puts their calls in order; so they may write to Locals and
-// ask Sources, but neither block nor take a lock that is held while Stats is called. OnTrack and OnState are
-// called under no lock. No lock is shared between two peers on the way of a packet, except that of the port
-// for what is sent alone (handshakes, reports); peers are found in maps that are copied when they change.
+// records. rx may be held while the tx of any peer, or the peer's own ICE lock, is taken, never the other way
+// round. Receivers and Feedback are called under their peer's rx, which puts their calls in order; so they may
+// write to Locals and ask Sources, but neither block nor take a lock that is held while Stats is called.
+// OnTrack and OnState are called under no lock. No lock is shared between two peers on the way of a packet,
+// except that of the port for what is sent alone (handshakes, reports); peers are found in maps that are
+// copied when they change.
 //
 // Repeats and nonces: AES-GCM must never meet one number with two packets. A Local refuses to write a number
 // twice; repeats go out on a stream of their own, or, where the viewer has none, equal the first sending to

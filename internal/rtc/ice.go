@@ -27,6 +27,14 @@ const (
 	// nominationHolds is how long a nominated path is kept against a nominated one of lower priority: agents
 	// with aggressive nomination flag all their pairs, and media should not hop between them.
 	nominationHolds = time.Second
+	// silentAfter is how long nothing may have come over the path in use before another one of the same local
+	// candidate may take over without nomination: a viewer is heard ten times a second, or once; whoever
+	// checks in meanwhile from elsewhere has been given another address by a NAT.
+	silentAfter = 250 * time.Millisecond
+	// strayAfter is the same for the peer's own media from elsewhere: longer than packets overtake each other.
+	strayAfter = 100 * time.Millisecond
+	// remembered is how many checks are known again if they are played back from elsewhere.
+	remembered = 16
 )
 
 // session is one pair of ICE credentials of a peer. A restart makes another.
@@ -56,6 +64,7 @@ func randomText(n int) string {
 // agent is a peer's ICE-lite side: who may send, and where to.
 type agent struct {
 	selected atomic.Pointer[packetio.Path] // where media goes; nil before the first valid check
+	voice    atomic.Int64                  // the media.Time of the last authentic packet over selected
 
 	mu       sync.Mutex
 	current  *session // of the last offer or restart
@@ -66,6 +75,14 @@ type agent struct {
 	consent  media.Time    // of the last valid check
 	checks   int           // in the second
 	second   int64
+	past     [remembered]pastCheck
+	nextPast int
+}
+
+// pastCheck is a check that was taken, for knowing it again.
+type pastCheck struct {
+	id   [stun.TransactionIDSize]byte
+	from packetio.Path
 }
 
 // candidatePath is a path that a valid check came over.
@@ -119,9 +136,14 @@ func (r *reader) stun(data []byte, from packetio.Path, now media.Time) {
 		r.respond(s, from, stun.BindingError, stun.CodeRoleConflict)
 		return
 	}
-	if !s.peer.checked(s, from, check, now) {
+	switch s.peer.checked(s, from, check, now) {
+	case tooMany:
 		c.StunLimited.Add(1)
 		return
+	case playedBack:
+		c.StunReplayed.Add(1)
+		return
+	case taken:
 	}
 	r.respond(s, from, stun.BindingSuccess, &stun.XORMappedAddress{
 		IP: from.Remote().Addr().AsSlice(), Port: int(from.Remote().Port()),
@@ -130,6 +152,7 @@ func (r *reader) stun(data []byte, from packetio.Path, now media.Time) {
 
 // check is what a connectivity check says.
 type check struct {
+	id            [stun.TransactionIDSize]byte
 	local, remote []byte // halves of the username
 	priority      uint32
 	nominates     bool
@@ -138,6 +161,7 @@ type check struct {
 
 // readCheck reads the attributes that the integrity covers; what stands after it is nobody's word.
 func readCheck(m *stun.Message) (c check, ok bool) {
+	c.id = m.TransactionID
 	for _, a := range m.Attributes {
 		switch a.Type {
 		case stun.AttrUsername:
@@ -171,19 +195,31 @@ func (r *reader) respond(s *session, to packetio.Path, kind stun.MessageType, at
 	r.t.counters.StunAnswered.Add(1)
 }
 
-// checked takes a valid check. It reports false if there are too many.
-func (p *Peer) checked(s *session, from packetio.Path, c check, now media.Time) bool {
+// verdict is what becomes of a valid check.
+type verdict uint8
+
+const (
+	taken verdict = iota
+	tooMany
+	playedBack // from another address than it came from first
+)
+
+// checked takes a valid check.
+func (p *Peer) checked(s *session, from packetio.Path, c check, now media.Time) verdict {
 	a := &p.ice
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p.State() > Connected { // asked under the lock, so that forget comes after
-		return false
+		return tooMany
 	}
 	if n := second(now); a.second != n {
 		a.second, a.checks = n, 0
 	}
 	if a.checks++; a.checks > checksPerSecond {
-		return false
+		return tooMany
+	}
+	if !a.fresh(c.id, from) {
+		return playedBack
 	}
 	if a.first == 0 {
 		a.first = now
@@ -203,7 +239,52 @@ func (p *Peer) checked(s *session, from packetio.Path, c check, now media.Time) 
 	} else if a.chosen.path == from {
 		a.chosen = *path
 	}
+	return taken
+}
+
+// fresh tells whether a check has not been seen from elsewhere before: a stranger who has overheard one could
+// otherwise send it again from an address that is to be flooded. Honest agents give each check an id of its own.
+func (a *agent) fresh(id [stun.TransactionIDSize]byte, from packetio.Path) bool {
+	for i := range a.past {
+		if a.past[i].id == id && !a.past[i].from.IsZero() {
+			return a.past[i].from == from
+		}
+	}
+	a.past[a.nextPast] = pastCheck{id: id, from: from}
+	a.nextPast = (a.nextPast + 1) % remembered
 	return true
+}
+
+// heard notes that a packet of the peer's own came over a path. Agents send media only over the pair they use
+// themselves, so when the path in use has fallen silent and another one that has passed a check speaks, media
+// follows. The caller holds rx.mu.
+func (p *Peer) heard(from packetio.Path, now media.Time) {
+	a := &p.ice
+	selected := a.selected.Load()
+	if selected == nil || *selected == from {
+		a.voice.Store(int64(now))
+		return
+	}
+	if now-media.Time(a.voice.Load()) <= strayAfter {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.silence(now) <= strayAfter {
+		return
+	}
+	for i := range a.paths {
+		if a.paths[i].path == from {
+			p.choose(a.paths[i])
+			a.voice.Store(int64(now))
+			return
+		}
+	}
+}
+
+// silence returns for how long nothing authentic has come over the path in use; the caller holds mu.
+func (a *agent) silence(now media.Time) time.Duration {
+	return now - max(media.Time(a.voice.Load()), a.chosen.seen)
 }
 
 // path returns the entry of a path, after making one. The least recently seen path makes room.
@@ -228,14 +309,19 @@ func (a *agent) path(p *Peer, from packetio.Path, now media.Time) *candidatePath
 	return &a.paths[oldest]
 }
 
-// prefers tells whether media should move to the path: the first valid one until one is nominated, then
-// the nominated one, of several the one with the highest priority as long as it is still nominated.
+// prefers tells whether media should move to the path that a check has just come over: the first valid one
+// until one is nominated, then the nominated one, of several the one with the highest priority as long as it
+// is still nominated. Without nomination it moves only to where the same local candidate shows up when the
+// path in use has fallen silent: a NAT has given the client another address, or port, and agents that have
+// nominated once do not do so again.
 func (a *agent) prefers(path *candidatePath, now media.Time) bool {
 	switch {
 	case a.chosen.path.IsZero():
 		return true
-	case path.path == a.chosen.path || path.nominated != now:
+	case path.path == a.chosen.path:
 		return false
+	case path.nominated != now:
+		return path.priority == a.chosen.priority && path.path.TCP() == a.chosen.path.TCP() && a.silence(now) > silentAfter
 	case a.chosen.nominated == 0:
 		return true
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/packetio"
 )
 
 const (
@@ -82,7 +83,7 @@ func (p *Peer) setReceiver(r *remote, to media.Receiver) {
 }
 
 // mediaIn takes an SRTP or SRTCP packet. It reports whether the peer must be flushed at the end of the batch.
-func (p *Peer) mediaIn(data []byte, now media.Time) bool {
+func (p *Peer) mediaIn(data []byte, from packetio.Path, now media.Time) bool {
 	if len(data) < 12 {
 		p.t.counters.BadSRTP.Add(1)
 		return false
@@ -94,10 +95,14 @@ func (p *Peer) mediaIn(data []byte, now media.Time) bool {
 		p.t.counters.EarlyMedia.Add(1)
 		return false
 	}
+	authentic := false
 	if kind := data[1]; kind >= 192 && kind <= 223 { // RFC 5761 section 4
-		p.rtcpIn(data, now)
+		authentic = p.rtcpIn(data, now)
 	} else {
-		p.rtpIn(data, now)
+		authentic = p.rtpIn(data, now)
+	}
+	if authentic {
+		p.heard(from, now)
 	}
 	if !in.touched || in.queued {
 		return false
@@ -119,33 +124,34 @@ func (p *Peer) flush(now media.Time) {
 	}
 }
 
-// rtpIn decrypts a packet in place and hands it to its track's receiver; the caller holds rx.mu.
-func (p *Peer) rtpIn(data []byte, now media.Time) {
+// rtpIn decrypts a packet in place and hands it to its track's receiver; the caller holds rx.mu. It reports
+// whether the packet is the peer's.
+func (p *Peer) rtpIn(data []byte, now media.Time) (authentic bool) {
 	in, c := &p.rx, &p.t.counters
 	if len(p.remotes) == 0 {
 		c.Unwanted.Add(1)
-		return
+		return false
 	}
 	ssrc := binary.BigEndian.Uint32(data[8:])
 	s := in.stream(ssrc)
 	if s == nil && len(in.streams) >= maxStreams {
 		c.UnknownStream.Add(1)
-		return
+		return false
 	}
 	plain, err := in.context.DecryptRTP(data, data, &in.rtpHead)
 	if err != nil {
 		c.BadSRTP.Add(1)
-		return
+		return false
 	}
 	var h header
 	if !parseHeader(plain, in.ids, &h) {
 		c.BadRTP.Add(1)
-		return
+		return true
 	}
 	payload, ok := h.payload(plain)
 	if !ok || len(payload) > media.MaxPacket {
 		c.BadRTP.Add(1)
-		return
+		return true
 	}
 	if h.hasTransport && in.recorder != nil {
 		in.recorder.Record(ssrc, h.transport, int64(now/time.Microsecond))
@@ -153,7 +159,7 @@ func (p *Peer) rtpIn(data []byte, now media.Time) {
 	if s == nil {
 		if s = p.newStream(&h); s == nil {
 			c.UnknownStream.Add(1)
-			return
+			return true
 		}
 	}
 	s.count(&h, now)
@@ -165,6 +171,7 @@ func (p *Peer) rtpIn(data []byte, now media.Time) {
 	in.stats.PacketsReceived++
 	in.stats.BytesReceived += uint64(len(data))
 	p.deliver(s, &h, payload, now)
+	return true
 }
 
 func (in *incoming) stream(ssrc uint32) *received {
@@ -222,24 +229,24 @@ func (p *Peer) deliver(s *received, h *header, payload []byte, now media.Time) {
 	r.receiver.Receive(pkt)
 }
 
-// rtcpIn decrypts and reads a compound; the caller holds rx.mu.
-func (p *Peer) rtcpIn(data []byte, now media.Time) {
+// rtcpIn decrypts and reads a compound; the caller holds rx.mu. It reports whether the packet is the peer's.
+func (p *Peer) rtcpIn(data []byte, now media.Time) (authentic bool) {
 	in, c := &p.rx, &p.t.counters
 	in.budget.renew(now)
 	if take(&in.budget.rtcp, 1) == 0 {
 		c.LimitedRTCP.Add(1)
-		return
+		return false
 	}
 	from := binary.BigEndian.Uint32(data[4:])
 	known := slices.Contains(in.reporter, from)
 	if !known && len(in.reporter) >= maxStreams {
 		c.UnknownStream.Add(1)
-		return
+		return false
 	}
 	plain, err := in.context.DecryptRTCP(data[:0], data, &in.rtcpHead)
 	if err != nil {
 		c.BadSRTP.Add(1)
-		return
+		return false
 	}
 	if !known {
 		in.reporter = append(in.reporter, from)
@@ -249,10 +256,11 @@ func (p *Peer) rtcpIn(data []byte, now media.Time) {
 		packet, rest, ok := nextRTCP(plain)
 		if !ok || !p.report(packet, now) {
 			c.BadRTCP.Add(1)
-			return
+			return true
 		}
 		plain = rest
 	}
+	return true
 }
 
 // report reads one RTCP packet. It reports false if the packet makes no sense.

@@ -31,6 +31,7 @@ type lean struct {
 	in, out     *srtp.Context
 	session     srtp.SessionKeys
 	codecs      string
+	priority    []byte // of the checks
 	profiles    []dtls.SRTPProtectionProfile
 }
 
@@ -66,6 +67,7 @@ func newLean(t testing.TB) *lean {
 		t: t, certificate: cert, states: make(states, 10),
 		ice:      sdp.Credentials{Ufrag: randomText(6), Pwd: randomText(24)},
 		codecs:   leanCodecs,
+		priority: []byte{0x7e, 0, 0, 1},
 		profiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM},
 	}
 	c.conn = c.dial()
@@ -130,7 +132,7 @@ func (c *lean) request(nominate bool, extra ...stun.Setter) []byte {
 	c.t.Helper()
 	setters := []stun.Setter{
 		stun.BindingRequest, stun.TransactionID, stun.NewUsername(c.remote.Ufrag + ":" + c.ice.Ufrag),
-		raw{stun.AttrPriority, []byte{0x7e, 0, 0, 1}},
+		raw{stun.AttrPriority, c.priority},
 		raw{stun.AttrICEControlling, make([]byte, 8)},
 	}
 	if nominate {

@@ -34,7 +34,7 @@ func (r *reader) Read(data []byte, from packetio.Path, now media.Time) {
 			r.t.counters.NoPeer.Add(1)
 			return
 		}
-		if p.mediaIn(data, now) {
+		if p.mediaIn(data, from, now) {
 			r.touched = append(r.touched, p)
 		}
 	default:
