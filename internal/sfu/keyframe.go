@@ -17,15 +17,15 @@ type keyFrame struct {
 	open       bool // a key frame is coming in whose start is not known
 	timestamp  uint32
 	at         media.Seq // a packet of it that says so
-	hasSPS     bool      // ... or holds the parameter set
-	parameters bool      // the track sends its parameter sets in band
+	whole      bool      // ... before which a decoder needs nothing
+	parameters bool      // the track has such packets: its parameter sets are in band, or it needs none
 }
 
 // came takes a packet that is in the ring now, and says whether a new key frame's start is known with it.
-func (k *keyFrame) came(r *ring.Ring, seq media.Seq, p *media.Packet, says codec.H264) bool {
-	if says.Key() && (!k.open || p.Timestamp != k.timestamp || says.SPS != nil) {
-		k.open, k.timestamp, k.at, k.hasSPS = true, p.Timestamp, seq, says.SPS != nil
-		k.parameters = k.parameters || k.hasSPS
+func (k *keyFrame) came(r *ring.Ring, seq media.Seq, p *media.Packet, says codec.Description) bool {
+	if says.Key && (!k.open || p.Timestamp != k.timestamp || says.Whole) {
+		k.open, k.timestamp, k.at, k.whole = true, p.Timestamp, seq, says.Whole
+		k.parameters = k.parameters || k.whole
 	}
 	if !k.open || p.Timestamp != k.timestamp {
 		return false
@@ -47,7 +47,7 @@ func (k *keyFrame) first(r *ring.Ring) (media.Seq, bool) {
 	for range maxLead {
 		before := r.At(seq - 1)
 		if before == nil {
-			return seq, k.hasSPS || !k.parameters
+			return seq, k.whole || !k.parameters
 		}
 		other := before.Timestamp != k.timestamp
 		before.Release()
@@ -56,5 +56,5 @@ func (k *keyFrame) first(r *ring.Ring) (media.Seq, bool) {
 		}
 		seq--
 	}
-	return seq, k.hasSPS
+	return seq, k.whole
 }

@@ -12,6 +12,7 @@ import (
 type UpStats struct {
 	Packets    uint64 // handed in
 	Bytes      uint64 // of payload
+	Once       uint64 // of these, without what came twice: what the publisher's encoder makes
 	Frames     uint64 // ended: packets with the marker
 	KeyFrames  uint64
 	Lost       uint64 // asked for in vain
@@ -23,13 +24,14 @@ type UpStats struct {
 	Late       uint64 // dropped: older than the ring
 	Strays     uint64 // dropped: numbered far from the flow
 	Refused    uint64 // dropped: too big, or a worker was a whole ring behind
+	Backward   uint64 // packets that say that pictures are not sent in the order in which they are shown (B-frames)
 	Size       codec.Size
 	Level      uint8 // RFC 6464 loudness of the last packet that told it
 }
 
 type upCounters struct {
 	packets, bytes, frames, keyFrames, lost, recovered, nacks, keyRequests atomic.Uint64
-	probes, duplicates, late, strays, refused                              atomic.Uint64
+	probes, duplicates, late, strays, refused, once, backward              atomic.Uint64
 	size, level                                                            atomic.Uint32
 }
 
@@ -41,9 +43,9 @@ func (u *UpTrack) Stats() UpStats {
 		Packets: c.packets.Load(), Bytes: c.bytes.Load(), Frames: c.frames.Load(), KeyFrames: c.keyFrames.Load(),
 		Lost: c.lost.Load(), Recovered: c.recovered.Load(), Nacks: c.nacks.Load(), Plis: c.keyRequests.Load(),
 		Probes: c.probes.Load(), Duplicates: c.duplicates.Load(), Late: c.late.Load(), Strays: c.strays.Load(),
-		Refused: c.refused.Load(),
-		Size:    codec.Size{Width: uint16(size >> 16), Height: uint16(size)},
-		Level:   uint8(c.level.Load()),
+		Refused: c.refused.Load(), Once: c.once.Load(), Backward: c.backward.Load(),
+		Size:  codec.Size{Width: uint16(size >> 16), Height: uint16(size)},
+		Level: uint8(c.level.Load()),
 	}
 }
 

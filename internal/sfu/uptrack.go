@@ -23,6 +23,8 @@ type UpTrack struct {
 	numbers sequence
 	missing missing
 	frame   keyFrame
+	read    codec.Reader // of the payloads of a picture
+	order   order
 	ask16   [maxMissing]uint16
 	fresh   bool // something is to be spread
 	partial bool // ... that ends within a frame
@@ -46,7 +48,7 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 	}
 	u := &UpTrack{
 		room: r, source: source, track: track, ring: ring.New(slots), numbers: newSequence(),
-		shares: make([]share, len(r.engine.workers)),
+		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name),
 	}
 	u.wish.place.thing = u
 	u.holder = newHolder(r.engine.hold, u.spread)
@@ -71,13 +73,14 @@ func (u *UpTrack) Receive(p *media.Packet) {
 		return
 	}
 	says := u.describe(p)
-	if !u.put(seq, p, says.Key()) {
+	if !u.put(seq, p, says.Key) {
 		u.numbers.head = head // as if it hadn't come
 		return
 	}
 	if len(p.Payload) > 0 {
 		u.rate.count(len(p.Payload), p.Arrival)
 	}
+	u.count(seq, head, p, says)
 	u.fresh = true
 	u.partial = u.track.Kind == media.Video && !p.Marker && seq > head
 	switch {
@@ -94,28 +97,38 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	}
 }
 
-// describe reads the payload and counts what it says.
-func (u *UpTrack) describe(p *media.Packet) codec.H264 {
+// describe reads the payload and notes what it says.
+func (u *UpTrack) describe(p *media.Packet) codec.Description {
 	if p.HasLevel {
 		u.stats.level.Store(uint32(p.Level))
 	}
 	if len(p.Payload) == 0 {
 		u.stats.probes.Add(1)
-		return codec.H264{}
+		return codec.Description{}
 	}
 	if u.track.Kind != media.Video {
-		return codec.H264{}
+		return codec.Description{}
 	}
 	if p.Marker {
 		u.stats.frames.Add(1)
 	}
-	says := codec.ParseH264(p.Payload)
-	if says.SPS != nil {
-		if size, ok := codec.ParseSPS(says.SPS); ok {
-			u.stats.size.Store(uint32(size.Width)<<16 | uint32(size.Height))
-		}
+	says := u.read(p.Payload)
+	if says.Size != (codec.Size{}) {
+		u.stats.size.Store(uint32(says.Size.Width)<<16 | uint32(says.Size.Height))
 	}
 	return says
+}
+
+// count takes what a packet adds to what its publisher sends. It is called for packets that came for the first time,
+// head being the highest number before.
+func (u *UpTrack) count(seq, head media.Seq, p *media.Packet, says codec.Description) {
+	u.stats.once.Add(uint64(len(p.Payload)))
+	if u.track.Kind != media.Video || len(p.Payload) == 0 {
+		return
+	}
+	if says.Backward || u.order.broken(seq, head, p.Timestamp) {
+		u.stats.backward.Add(1)
+	}
 }
 
 // put stores the packet, or counts why not.
