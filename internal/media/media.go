@@ -40,6 +40,9 @@ type Codec struct {
 	ClockRate uint32 // Hz
 	Channels  uint8  // 0 for video
 	FMTP      string // as in the publisher's offer
+	// RED is not 0 for sound that comes as redundant blocks (RFC 2198): the payload type of the blocks. All packets
+	// of the track are made of such blocks then.
+	RED uint8
 }
 
 // Track describes one RTP stream of a publisher: one medium, or one simulcast layer of it.

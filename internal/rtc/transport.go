@@ -38,6 +38,8 @@ type Options struct {
 	MaxPeers int
 	// StartBitrate is the video bitrate that browsers are told to begin with. 0 means 1.5 Mbit/s.
 	StartBitrate media.Bitrate
+	// Codecs are what publishers may send pictures in, the first that they offer being chosen. None means H264.
+	Codecs []string
 	// Shards is the number of UDP sockets per address. 0 means 1.
 	Shards int
 	Log    *slog.Logger
@@ -229,10 +231,10 @@ func (t *Transport) Counters() *Counters { return &t.counters }
 func (t *Transport) PortCounters() *packetio.Counters { return t.port.Counters() }
 
 // Publish accepts an offer to send media and returns the peer and the SDP answer. It returns
-// UNSUPPORTED_CODEC without H.264 in the offer, INVALID_OFFER if no section can be used, NO_CAPACITY if the
+// UNSUPPORTED_CODEC without one of Options.Codecs, or Opus, in the offer, INVALID_OFFER if no section can be used, NO_CAPACITY if the
 // transport is full or closing.
 func (t *Transport) Publish(offer *sdp.Offer, o PeerOptions) (*Peer, []byte, error) {
-	sections, err := offer.ForPublish()
+	sections, err := offer.ForPublish(t.options.Codecs...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -246,12 +248,16 @@ func (t *Transport) Publish(offer *sdp.Offer, o PeerOptions) (*Peer, []byte, err
 }
 
 // Subscribe accepts an offer to receive the tracks, which are those of one publisher. It returns
-// UNSUPPORTED_CODEC if the offer can take none of them, INVALID_OFFER if no section can be used, NO_CAPACITY
+// UNSUPPORTED_CODEC if the offer can't take its pictures, or none of the tracks, INVALID_OFFER if no section can be used, NO_CAPACITY
 // if the transport is full or closing.
 func (t *Transport) Subscribe(offer *sdp.Offer, tracks []media.Track, o PeerOptions) (*Peer, []byte, error) {
 	wanted := make([]sdp.Wanted, 0, len(tracks))
 	for _, track := range tracks {
-		wanted = append(wanted, sdp.Wanted{Kind: sdp.Kind(track.Kind.String()), FMTP: track.Codec.FMTP})
+		w := sdp.Wanted{Kind: sdp.Kind(track.Kind.String()), FMTP: track.Codec.FMTP, RED: track.Codec.RED}
+		if track.Kind == media.Video {
+			w.Name = track.Codec.Name
+		}
+		wanted = append(wanted, w)
 	}
 	sections, err := offer.ForSubscribe(wanted)
 	if err != nil {
