@@ -14,7 +14,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/node/nodetest"
 )
 
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // join joins a stage of the node and leaves when the test ends.
 func join(t *testing.T, token string, o client.Options) *client.Participant {

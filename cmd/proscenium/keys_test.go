@@ -100,7 +100,7 @@ func added(t *testing.T, dir string, args ...string) aws.Credentials {
 // little more on a busy machine.
 func until(t *testing.T, want string, call func() error) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

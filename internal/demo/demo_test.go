@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 func link(t *testing.T, n *nodetest.Node) (token string) {
 	t.Helper()

@@ -194,7 +194,7 @@ func (h *house) disconnect(stage live.StageID, id live.ParticipantID) {
 
 func (h *house) order(subject string, command any) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := bus.Ask[struct{}](ctx, h.bus, subject, command); err != nil && !errors.Is(err, bus.ErrNobody) {
 		h.t.Errorf("%s: %v", subject, err)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // serve runs a transport on loopback until the test ends.
 func serve(t testing.TB, o Options) *Transport {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const stageOne = live.StageID("stageOne0001")
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 var tokenKey = sync.OnceValue(func() *ecdsa.PrivateKey {
 	key, err := token.GenerateKey()
@@ -191,7 +191,7 @@ func (h *house) remove(stage live.StageID) {
 
 func (h *house) order(subject string, command any) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	if _, err := bus.Ask[struct{}](ctx, h.bus, subject, command); err != nil && !errors.Is(err, bus.ErrNobody) {
 		h.t.Errorf("%s: %v", subject, err)
