@@ -105,6 +105,7 @@ type Header struct {
 	Repeat    bool // send it on the retransmission stream (RFC 4588) if there is one
 	Level     uint8
 	HasLevel  bool
+	RED       uint8 // as in the Codec of the track that the packet is from
 }
 
 // Report is a receiver's word on one outgoing track (RFC 3550 section 6.4.1).

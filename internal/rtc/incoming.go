@@ -12,6 +12,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/codec"
 	"github.com/proscenium-live/proscenium/internal/packetio"
 )
 
@@ -187,13 +188,13 @@ func (in *incoming) stream(ssrc uint32) *received {
 func (p *Peer) newStream(h *header) *received {
 	for _, r := range p.remotes {
 		switch {
-		case h.payloadType == r.payloadType:
+		case h.payloadType == r.payloadType || r.red.is(h.payloadType):
 			r.ssrc.Store(h.ssrc)
 		case h.payloadType == r.rtxPayloadType && r.rtxPayloadType != 0:
 		default:
 			continue
 		}
-		s := &received{ssrc: h.ssrc, remote: r, repeats: h.payloadType != r.payloadType}
+		s := &received{ssrc: h.ssrc, remote: r, repeats: h.payloadType == r.rtxPayloadType && r.rtxPayloadType != 0}
 		p.rx.streams = append(p.rx.streams, s)
 		return s
 	}
@@ -216,11 +217,14 @@ func (p *Peer) deliver(s *received, h *header, payload []byte, now media.Time) {
 		}
 		pkt.Seq, pkt.Payload, pkt.Repeat = binary.BigEndian.Uint16(payload), payload[2:], true
 		c.RTXIn.Add(1)
+	case r.red.is(h.payloadType):
 	case h.payloadType != r.payloadType:
 		c.UnknownStream.Add(1)
 		return
 	case len(payload) == 0:
 		c.Probes.Add(1)
+	case r.red.payloadType != 0: // a sender may send what it needs no redundancy for plainly
+		pkt.Payload = codec.WrapRED(r.red.room, r.payloadType, payload)
 	}
 	if r.receiver == nil {
 		return

@@ -60,6 +60,7 @@ type Local struct {
 	rate uint32 // Hz
 
 	main, rtx  stream // rtx has no SSRC if retransmissions were not negotiated
+	red        uint8  // payload type of redundant sound (RFC 2198), 0 if it was not negotiated
 	ids        extensionIDs
 	mid, cname string
 	// constant says that packets carry no extension that changes from one sending to the next.
@@ -106,6 +107,9 @@ func newLocal(p *Peer, s *sdp.Section) *Local {
 	if len(l.mid) > 16 { // the one-byte form holds no more
 		l.ids.mid = 0
 	}
+	if s.RED != nil {
+		l.red = s.RED.PayloadType
+	}
 	if s.RTX != nil {
 		l.rtx = stream{ssrc: random32(), payloadType: s.RTX.PayloadType, seq: uint16(random32() & 0x7fff)} // far from a wrap: a receiver that misses the first packets guesses a rollover counter of 0
 	} else if l.kind == media.Video {
@@ -137,6 +141,9 @@ func (l *Local) Write(b *packetio.Batch, h media.Header, payload []byte) {
 	path := l.peer.ice.selected.Load()
 	if path == nil || len(payload) > maxPayload {
 		return
+	}
+	if h.RED != 0 {
+		h.RED, payload = l.redundancy(h.RED, payload)
 	}
 	tx := &l.peer.tx
 	tx.mu.Lock()
@@ -245,6 +252,9 @@ func (l *Local) headerSize(s *stream, h media.Header) int {
 func (l *Local) putHeader(b []byte, s *stream, seq uint16, h media.Header) {
 	b[0] = 0x80
 	b[1] = s.payloadType
+	if h.RED != 0 {
+		b[1] = h.RED
+	}
 	if h.Marker {
 		b[1] |= 0x80
 	}

@@ -15,6 +15,7 @@ type remote struct {
 	peer                        *Peer
 	track                       media.Track
 	payloadType, rtxPayloadType uint8
+	red                         redundant
 	ssrc                        atomic.Uint32 // of the stream heard last, 0 before
 
 	// guarded by peer.rx.mu
@@ -34,6 +35,10 @@ func newRemote(p *Peer, s *sdp.Section) *remote {
 	}
 	if r.track.ID == "" {
 		r.track.ID = r.track.Kind.String()
+	}
+	if s.RED != nil {
+		r.red = redundant{payloadType: s.RED.PayloadType, room: make([]byte, 1+media.MaxPacket)}
+		r.track.Codec.RED = s.Codec.PayloadType
 	}
 	if s.RTX != nil {
 		r.rtxPayloadType = s.RTX.PayloadType

@@ -196,6 +196,7 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: seq, Timestamp: ts, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel,
+		RED: d.share.up.track.Codec.RED,
 	}, p.Payload)
 	return true
 }

@@ -84,7 +84,7 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: wire, Timestamp: clock.Time(p.Timestamp), Marker: p.Marker, Repeat: true,
-		Level: p.Level, HasLevel: p.HasLevel,
+		Level: p.Level, HasLevel: p.HasLevel, RED: d.share.up.track.Codec.RED,
 	}, p.Payload)
 	d.stats.repeated.Add(1)
 	d.count(tally{packets: 1, bytes: uint64(len(p.Payload))})
