@@ -103,9 +103,10 @@ bench-api: go-modules ## the API's calls per second and core, and their p99, thr
 	go test -run '^$$' -bench 'GetStage|CreateParticipantToken|CreateStage' -benchtime 5s ./internal/node
 
 FUZZTIME ?= 10s
+FUZZ ?= .
 .PHONY: fuzz
-fuzz: go-modules ## every fuzz target for FUZZTIME (10s) each
-	@scripts/fuzz $(FUZZTIME)
+fuzz: go-modules ## every fuzz target for FUZZTIME (10s, or 1000000x executions) each, or those that match FUZZ; sums up
+	@scripts/fuzz $(FUZZTIME) '$(FUZZ)'
 
 ##
 ## Making what is committed.
