@@ -64,6 +64,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.Joins, "joins", 0, fmt.Sprintf("then have so many more join the same stage by the state socket, up to %d, and leave again:\n"+
 		"prints their join times, whether all are recorded, and what media was delayed before and meanwhile", load.MaxJoins))
 	f.StringVar(&joinRate, "join-rate", "200/s", fmt.Sprintf("joins per second, up to %d; all within %v", load.MaxJoinRate, load.MaxBurst))
+	f.IntVar(&o.AtOnce, "at-once", 8, fmt.Sprintf("viewers that join at the same time, up to %d", load.MaxAtOnce))
+	f.StringVar(&o.Profile, "profile", "", "folder for CPU, allocation and heap profiles of the spawned server, taken in the measurement")
 	f.BoolVar(&o.NoFloor, "no-floor", false, "do not measure the floor")
 	f.StringVar(&o.Region, "region", "us-east-1", "region of the signatures")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

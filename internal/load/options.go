@@ -16,6 +16,7 @@ const (
 	MaxJoins      = 5000        // of a burst
 	MaxJoinRate   = 1000        // of a burst, per second
 	MaxBurst      = time.Minute // from the first join to the last
+	MaxAtOnce     = 64          // viewers that join at the same time
 )
 
 // Options describe a run.
@@ -31,6 +32,7 @@ type Options struct {
 	Audio      bool
 	Settle     time.Duration // from the last join to the beginning of the measurement
 	Duration   time.Duration // of the measurement
+	AtOnce     int           // viewers that join at the same time; 0: 8
 
 	Joins    int     // participants that join by the state socket after the measurement, and leave; 0: no burst
 	JoinRate float64 // per second
@@ -39,6 +41,7 @@ type Options struct {
 	ServerPID int    // of a running server on this machine, 0: its CPU and memory are not known
 	Pin       bool   // the spawned server on one core, the load on the others
 	NoFloor   bool   // do not measure the floor
+	Profile   string // folder for profiles of the server that is spawned; "": none. They cost it a few percent.
 
 	Progress     io.Writer // takes a line for each step; nil: nobody
 	ServerOutput io.Writer // takes what a spawned server prints; nil: nobody
@@ -72,6 +75,15 @@ func (o *Options) check() error {
 		refuse("join rate: %v is not from 1 to %d per second", o.JoinRate, MaxJoinRate)
 	} else if o.Joins > 0 && float64(o.Joins)/o.JoinRate > MaxBurst.Seconds() {
 		refuse("joins: %d at %v per second take longer than %v", o.Joins, o.JoinRate, MaxBurst)
+	}
+	if o.AtOnce < 0 || o.AtOnce > MaxAtOnce {
+		refuse("joins at once: %d is not from 1 to %d", o.AtOnce, MaxAtOnce)
+	}
+	if o.Profile != "" && o.Spawn == "" {
+		refuse("profiles are taken of a spawned server only")
+	}
+	if o.AtOnce == 0 {
+		o.AtOnce = joinsAtOnce
 	}
 	if o.Progress == nil {
 		o.Progress = io.Discard

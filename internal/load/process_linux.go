@@ -125,6 +125,25 @@ func startPinned(cmd *exec.Cmd, set *unix.CPUSet) error {
 	return err
 }
 
+// machine says what this is: processors, and the kernel's release.
+func machine() string {
+	name := runtime.GOARCH
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				name = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	release := ""
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		release, _, _ = strings.Cut(unix.ByteSliceToString(u.Release[:]), "-")
+	}
+	return fmt.Sprintf("%d × %s, %s %s, %s", runtime.NumCPU(), name, runtime.GOOS, release, runtime.Version())
+}
+
 // spawned is a server that we started.
 type spawned struct {
 	cmd  *exec.Cmd
@@ -134,7 +153,7 @@ type spawned struct {
 }
 
 // spawn starts a server on free ports with a data directory of its own, and waits until it is ready.
-func spawn(ctx context.Context, path string, set *unix.CPUSet, output io.Writer) (*spawned, error) {
+func spawn(ctx context.Context, path string, set *unix.CPUSet, output io.Writer, flags ...string) (*spawned, error) {
 	dir, err := os.MkdirTemp("", "proscenium-load-")
 	if err != nil {
 		return nil, err
@@ -146,7 +165,7 @@ func spawn(ctx context.Context, path string, set *unix.CPUSet, output io.Writer)
 	at := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[i])) }
 	// It outlives ctx: stop ends it in order.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, //nolint:gosec // the operator names the program
-		"serve", "--data-dir", filepath.Join(dir, "data"), "--http", at(0), "--media", at(1), "--rtmp", at(2))
+		append([]string{"serve", "--data-dir", filepath.Join(dir, "data"), "--http", at(0), "--media", at(1), "--rtmp", at(2)}, flags...)...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s := &spawned{cmd: cmd, url: "http://" + at(0), dir: dir, exit: make(chan error, 1)}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -13,6 +12,7 @@ import (
 // Report is what a run measured.
 type Report struct {
 	Machine    string  `json:"machine"`
+	At         string  `json:"at"` // when it ended, UTC
 	Publishers int     `json:"publishers"`
 	Viewers    int     `json:"viewers"`
 	Bitrate    int     `json:"bitrate"`
@@ -43,6 +43,9 @@ type Report struct {
 	DelayMax         float64 `json:"delay_max_ms"`           //
 	JoinP50          float64 `json:"join_p50_ms"`            // offer made to media path up
 	JoinP95          float64 `json:"join_p95_ms"`            //
+	AtOnce           int     `json:"joins_at_once"`          //
+	PacketP50        float64 `json:"first_packet_p50_ms"`    // offer made to first packet of media
+	PacketP95        float64 `json:"first_packet_p95_ms"`    //
 	PictureP50       float64 `json:"first_key_frame_p50_ms"` // offer made to first packet of a key frame
 	PictureP95       float64 `json:"first_key_frame_p95_ms"` //
 	NoPicture        int     `json:"viewers_without_key_frame"`
@@ -56,8 +59,23 @@ type Report struct {
 	ServerRSS      int64   `json:"server_rss_bytes"`
 	BytesPerViewer int64   `json:"server_bytes_per_viewer"`
 
+	// Of a spawned server, by its own count, in the measurement.
+	Goroutines  float64 `json:"server_goroutines,omitempty"` // at its end
+	Allocations float64 `json:"server_allocations_per_packet,omitempty"`
+	Collections float64 `json:"server_garbage_collections,omitempty"`
+
 	Burst *Burst `json:"burst,omitempty"` // after the measurement that the rest is of
 }
+
+// figures are what a server tells of itself, by the names of its metrics.
+type figures map[string]float64
+
+// Of them, those that are looked at here.
+const (
+	figureGoroutines  = "go_goroutines"
+	figureMallocs     = "go_memstats_mallocs_total"
+	figureCollections = "go_gc_duration_seconds_count"
+)
 
 // snapshot is all counters at one moment.
 type snapshot struct {
@@ -67,11 +85,13 @@ type snapshot struct {
 	plis, nacked      uint64
 	behind            time.Duration
 	viewers           []seen
+	server            figures // empty if it tells none
 }
 
 // fill computes what lies between two snapshots.
 func (r *Report) fill(o Options, before, after snapshot) {
-	r.Machine = fmt.Sprintf("%s/%s, %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	r.Machine, r.At = machine(), after.at.UTC().Format(time.RFC3339)
+	r.AtOnce = o.AtOnce
 	r.Publishers, r.Viewers, r.Bitrate, r.Audio, r.Pinned = o.Publishers, len(after.viewers), o.Bitrate, o.Audio, o.Pin
 	r.Seconds = after.at.Sub(before.at).Seconds()
 	r.Sent = after.sent - before.sent
@@ -79,7 +99,7 @@ func (r *Report) fill(o Options, before, after snapshot) {
 	r.Behind = milliseconds(after.behind)
 	var once, bytes uint64
 	var delay histogram
-	var connected, picture []time.Duration
+	var connected, first, picture []time.Duration
 	for i := range after.viewers {
 		a, b := &after.viewers[i], &before.viewers[i]
 		r.Packets += a.packets - b.packets
@@ -93,6 +113,9 @@ func (r *Report) fill(o Options, before, after snapshot) {
 		r.BadTag += a.badTag
 		delay.merge(&a.delay)
 		connected = append(connected, a.joined.connected)
+		if a.joined.firstPacket > 0 {
+			first = append(first, a.joined.firstPacket)
+		}
 		if a.joined.firstKey > 0 {
 			picture = append(picture, a.joined.firstKey)
 		}
@@ -109,10 +132,16 @@ func (r *Report) fill(o Options, before, after snapshot) {
 	r.DelayP50, r.DelayP95 = milliseconds(delay.quantile(0.5)), milliseconds(delay.quantile(0.95))
 	r.DelayP99, r.DelayMax = milliseconds(delay.quantile(0.99)), milliseconds(delay.max)
 	r.JoinP50, r.JoinP95 = quantile(connected, 0.5), quantile(connected, 0.95)
+	r.PacketP50, r.PacketP95 = quantile(first, 0.5), quantile(first, 0.95)
 	r.PictureP50, r.PictureP95 = quantile(picture, 0.5), quantile(picture, 0.95)
 	r.OwnCPU = (after.ownCPU - before.ownCPU) / r.Seconds
 	r.ServerCPU = (after.serverCPU - before.serverCPU) / r.Seconds
 	r.PerMillion = ratio(after.serverCPU-before.serverCPU, float64(r.Packets)) * 1e6
+	if len(before.server) > 0 && len(after.server) > 0 {
+		r.Goroutines = after.server[figureGoroutines]
+		r.Allocations = ratio(after.server[figureMallocs]-before.server[figureMallocs], float64(r.Packets))
+		r.Collections = after.server[figureCollections] - before.server[figureCollections]
+	}
 }
 
 // finish computes what needs the floors. The lower one counts: a disturbed machine raises a floor, which would
@@ -161,8 +190,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 		r.Repaired, r.Double, r.BadTag)
 	row("complete", "%.4f %% of what was sent × viewers", r.Complete*100)
 	row("delay", "p50 %.2f  p95 %.2f  p99 %.2f  max %.2f ms", r.DelayP50, r.DelayP95, r.DelayP99, r.DelayMax)
-	row("join", "p50 %.0f  p95 %.0f ms to connected; p50 %.0f  p95 %.0f ms to a key frame", r.JoinP50, r.JoinP95,
-		r.PictureP50, r.PictureP95)
+	row("join", "p50 %.1f  p95 %.1f ms to connected, %d at once; p50 %.1f  p95 %.1f ms to the first packet", r.JoinP50, r.JoinP95,
+		r.AtOnce, r.PacketP50, r.PacketP95)
+	row("", "p50 %.1f  p95 %.1f ms to a key frame", r.PictureP50, r.PictureP95)
 	if r.NoPicture > 0 {
 		row("no picture", "%d viewers got no key frame", r.NoPicture)
 	}
@@ -171,6 +201,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.PerMillion > 0 {
 		row("server", "%.3f cores, %.2f CPU seconds per million packets", r.ServerCPU, r.PerMillion)
 		row("memory", "%.0f MiB, %.0f KiB for each viewer", float64(r.ServerRSS)/(1<<20), float64(r.BytesPerViewer)/1024)
+	}
+	if r.Goroutines > 0 {
+		row("", "%.0f goroutines, %.4f allocations per packet, %.0f garbage collections", r.Goroutines, r.Allocations, r.Collections)
 	}
 	for _, f := range r.Floors {
 		row("floor", "%.2f CPU seconds per million encrypted sendto of %d bytes (%.0f %% delivered)", f.PerMillion,

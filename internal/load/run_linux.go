@@ -52,7 +52,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	if o.Spawn != "" {
-		s, err := spawn(ctx, o.Spawn, r.pin, o.ServerOutput)
+		var flags []string
+		if o.Profile != "" {
+			flags = append(flags, "--pprof")
+		}
+		s, err := spawn(ctx, o.Spawn, r.pin, o.ServerOutput, flags...)
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +213,7 @@ func (r *run) joinViewers(ctx context.Context, arn string) error {
 	}
 	total := r.o.Publishers * r.o.Viewers
 	results := make(chan result)
-	slots := make(chan struct{}, joinsAtOnce)
+	slots := make(chan struct{}, r.o.AtOnce)
 	r.goAsync(func() {
 		for i := range total {
 			slots <- struct{}{}
@@ -275,17 +279,24 @@ func feed(ctx context.Context, views []*viewer) {
 // window is the measurement itself.
 func (r *run) window(ctx context.Context) error {
 	r.say("measuring for %v", r.o.Duration)
+	told := r.figures(ctx) // outside the snapshots: asking costs
 	before, err := r.snapshot(true)
 	if err != nil {
 		return err
 	}
+	before.server = told
+	profiled := r.profile(ctx)
 	if err := pause(ctx, r.o.Duration); err != nil {
+		return err
+	}
+	if err := profiled(); err != nil {
 		return err
 	}
 	after, err := r.snapshot(false)
 	if err != nil {
 		return err
 	}
+	after.server = r.figures(ctx)
 	r.r.fill(r.o, before, after)
 	return nil
 }

@@ -5,6 +5,7 @@ package load
 import (
 	"context"
 	"errors"
+	"runtime"
 )
 
 // FloorArg is the argument that makes proscenium-load the process that measures the floor.
@@ -20,6 +21,8 @@ type Floor struct {
 	PerMillion     float64
 	DeliveredShare float64
 }
+
+func machine() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
 // Run refuses: this is not Linux.
 func Run(context.Context, Options) (*Report, error) { return nil, errLinux }
