@@ -58,6 +58,7 @@ type Config struct {
 	Region    string
 	AccountID string
 	Quotas    Quotas
+	Limits    Limits // of publications
 	Database  string // "sqlite" or a postgres:// URL
 	Roles     []Role
 	Demo      bool
@@ -146,6 +147,7 @@ func New() *Config {
 		}
 	}
 	c.Quotas.resolve()
+	c.Limits.resolve(c.Quotas.Profile)
 	return c
 }
 
@@ -178,6 +180,7 @@ func (c *Config) Load(from Sources) error {
 		}
 	}
 	c.Quotas.resolve()
+	c.Limits.resolve(c.Quotas.Profile)
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -141,6 +141,9 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"storage.create_folders": "false", "max_duration": "1h", "max_media_sessions": "3", "max_pending_per_token": "4",
 		"max_pending_per_address": "5", "log.access": "false",
 		"history.retention": "1000h", "events.retention": "24h", "events.allow_private": "127.0.0.0/8", "events.targets": "[{}]",
+		"limits.publish_bitrate": "6000000", "limits.publish_resolution": "1920x1080", "limits.publish_frame_rate": "50",
+		"limits.publish_frame_rate_min": "5", "limits.publish_audio_bitrate": "96000", "limits.b_frames": "true",
+		"limits.codecs": "VP9,H264",
 	}
 	// Some are refused one without the other.
 	needs := map[string]map[string]string{

@@ -69,6 +69,9 @@ func define(c *Config) []*Setting {
 			Derived: "by the profile: open has none, aws has AWS's",
 			Doc:     "Calls per second by operation of either API, such as {CreateStage: 20}; 0 is no limit. Operations that both APIs have (of tags) share one.",
 		},
+	}...)
+	settings = append(settings, c.Limits.settings()...)
+	settings = append(settings, []*Setting{
 		{
 			Key: "tls_cert", Group: "TLS", from: everywhere, value: text(&c.TLS.Cert, "file"),
 			Doc: "The certificate that HTTP is encrypted with, PEM, the chain after it. Read again when it changes. Needs tls_key.",
