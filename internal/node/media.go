@@ -31,6 +31,7 @@ func (n *Node) openMedia(context.Context) error {
 	m := &mediaRole{}
 	m.transport, err = rtc.Open(rtc.Options{
 		Listen: []string{n.config.Media}, Advertise: told, Log: n.log,
+		Codecs: n.config.Limits.Codecs,
 		// A participant has a publication and some subscriptions; the host's own limits are nearer.
 		MaxPeers: peersPerParticipant * n.config.MaxParticipants,
 	})

@@ -133,7 +133,7 @@ func (o *Offer) checkCodecs(videos []string) error {
 		return &live.Error{
 			Kind: live.Unsupported, Reason: live.UnsupportedCodec, EventCode: live.InvalidVideoCodec,
 			Message: "the offer has no video section with " + strings.Join(videos, ", ") +
-				" (needed even for audio alone; setting media.codecs), but with: " + o.codecs(Video),
+				" (needed even for audio alone; setting limits.codecs), but with: " + o.codecs(Video),
 		}
 	}
 	if sound && !opus {
