@@ -40,12 +40,13 @@ type incoming struct {
 	rtcpHead rtcp.Header   // reused by context
 	reporter []uint32      // SSRCs that authenticated RTCP came from
 
-	streams  []*received
-	ids      extensionIDs // of all sections: a bundle shares its numbers
-	touched  bool         // a receiver has got something since the last flush
-	queued   bool         // a reader knows
-	packet   media.Packet
-	recorder *twcc.Recorder // of a publisher with transport-wide feedback
+	streams   []*received
+	strangers []uint32     // SSRCs of no track
+	ids       extensionIDs // of all sections: a bundle shares its numbers
+	touched   bool         // a receiver has got something since the last flush
+	queued    bool         // a reader knows
+	packet    media.Packet
+	recorder  *twcc.Recorder // of a publisher with transport-wide feedback
 
 	budget budget
 	nacks  [nacksAtOnce]uint16
@@ -135,7 +136,7 @@ func (p *Peer) rtpIn(data []byte, now media.Time) (authentic bool) {
 	}
 	ssrc := binary.BigEndian.Uint32(data[8:])
 	s := in.stream(ssrc)
-	if s == nil && len(in.streams) >= maxStreams {
+	if s == nil && !in.hears(ssrc) {
 		c.UnknownStream.Add(1)
 		return false
 	}
@@ -173,32 +174,6 @@ func (p *Peer) rtpIn(data []byte, now media.Time) (authentic bool) {
 	in.stats.BytesReceived += uint64(len(data))
 	p.deliver(s, &h, payload, now)
 	return true
-}
-
-func (in *incoming) stream(ssrc uint32) *received {
-	for _, s := range in.streams {
-		if s.ssrc == ssrc {
-			return s
-		}
-	}
-	return nil
-}
-
-// newStream finds the track of an authenticated packet with a new SSRC, by its payload type.
-func (p *Peer) newStream(h *header) *received {
-	for _, r := range p.remotes {
-		switch {
-		case h.payloadType == r.payloadType || r.red.is(h.payloadType):
-			r.ssrc.Store(h.ssrc)
-		case h.payloadType == r.rtxPayloadType && r.rtxPayloadType != 0:
-		default:
-			continue
-		}
-		s := &received{ssrc: h.ssrc, remote: r, repeats: h.payloadType == r.rtxPayloadType && r.rtxPayloadType != 0}
-		p.rx.streams = append(p.rx.streams, s)
-		return s
-	}
-	return nil
 }
 
 // deliver unwraps a retransmission (RFC 4588 section 4) and calls the receiver.

@@ -16,12 +16,14 @@ type header struct {
 	hasTransport bool
 	level        uint8
 	hasLevel     bool
-	mid          []byte // aliases the packet
+	mid          []byte // aliases the packet, as do the rids
+	rid          []byte // of the layer
+	repairedRID  []byte // of the layer that a retransmission repeats
 }
 
 // extensionIDs are the negotiated numbers of header extensions; 0 is none.
 type extensionIDs struct {
-	mid, transport, level uint8
+	mid, transport, level, rid, repairedRID uint8
 }
 
 // parseHeader reads a header. It reports false if a length in it goes beyond the packet.
@@ -105,6 +107,10 @@ func (h *header) extension(id uint8, value []byte, ids extensionIDs) {
 		h.level, h.hasLevel = value[0]&0x7f, true
 	case id == ids.mid:
 		h.mid = value
+	case id == ids.rid:
+		h.rid = value
+	case id == ids.repairedRID:
+		h.repairedRID = value
 	}
 }
 

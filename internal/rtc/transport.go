@@ -40,6 +40,8 @@ type Options struct {
 	StartBitrate media.Bitrate
 	// Codecs are what publishers may send pictures in, the first that they offer being chosen. None means H264.
 	Codecs []string
+	// Layers is how many simulcast layers of a publisher are taken, the first that it offers. 0 means 3.
+	Layers int
 	// Shards is the number of UDP sockets per address. 0 means 1.
 	Shards int
 	Log    *slog.Logger
@@ -60,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.StartBitrate <= 0 {
 		o.StartBitrate = 1_500_000
+	}
+	if o.Layers <= 0 {
+		o.Layers = maxLayers
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -241,7 +246,8 @@ func (t *Transport) Publish(offer *sdp.Offer, o PeerOptions) (*Peer, []byte, err
 	p := t.newPeer(offer, o)
 	for i := range sections {
 		if s := &sections[i]; s.Accepted {
-			p.remotes = append(p.remotes, newRemote(p, s))
+			s.Layers = s.Layers[:min(len(s.Layers), t.options.Layers)]
+			p.remotes = append(p.remotes, newRemotes(p, s)...)
 		}
 	}
 	return t.answer(p, offer, sections)

@@ -131,6 +131,7 @@ func (a *Answer) describe(s *Section) *psdp.MediaDescription {
 		set("extmap", strconv.Itoa(int(e.ID))+" "+e.URI)
 	}
 	a.describeCodecs(d, s)
+	s.layerAttributes(set)
 	if s.Direction == SendOnly {
 		s.describeSource(d)
 	}

@@ -78,7 +78,7 @@ func (m *Media) readAttribute(key, value string) error {
 	case "bundle-only":
 		m.Rejected = false // RFC 9143 section 6: port 0 does not mean rejected then
 	case "simulcast":
-		m.Simulcast = true
+		return m.readSimulcast(value)
 	case "msid":
 		m.MSID = clipText(value)
 	case "rtpmap":
@@ -255,22 +255,5 @@ func (m *Media) readGroup(value string) error {
 		g.SSRCs = append(g.SSRCs, uint32(n))
 	}
 	m.Groups = append(m.Groups, g)
-	return nil
-}
-
-func (m *Media) readRID(value string) error {
-	fields := strings.Fields(value)
-	if len(fields) < 2 {
-		return errors.New("malformed rid")
-	}
-	if len(m.RIDs) == maxRIDs {
-		return fmt.Errorf("more than %d rids", maxRIDs)
-	}
-	for _, r := range m.RIDs {
-		if r == fields[0] {
-			return fmt.Errorf("rid %q twice", clipText(r))
-		}
-	}
-	m.RIDs = append(m.RIDs, clipText(fields[0]))
 	return nil
 }

@@ -27,6 +27,9 @@ type Section struct {
 	RED *Codec
 	// Extensions are the ones in use, with the offer's numbers.
 	Extensions []Extension
+	// Layers are the rids of the simulcast layers to be received, in the offer's order; nil without simulcast. Whoever
+	// wants fewer cuts the list before the answer is written.
+	Layers []string
 
 	// What the answerer sends on the section, when it sends.
 	SSRC, RTXSSRC uint32
@@ -52,8 +55,8 @@ type Wanted struct {
 	RED  uint8 // the payload type of the blocks of redundant sound; 0 if it comes plain
 }
 
-// ForPublish answers an offer to send. One audio and one video section are accepted, one layer each; pictures in the
-// first of the given codecs that is offered, in H.264 if none are given.
+// ForPublish answers an offer to send. One audio and one video section are accepted, the latter with its layers;
+// pictures in the first of the given codecs that is offered, in H.264 if none are given.
 // It returns UNSUPPORTED_CODEC without a video section of them (media-features.md 6.2) and for sound that is not
 // Opus, INVALID_OFFER without a usable section.
 func (o *Offer) ForPublish(videos ...string) ([]Section, error) {
@@ -198,12 +201,16 @@ func (s *Section) accept(d Direction, chosen *Codec, numbers map[uint8]string) {
 		s.RTX = m.rtxOf(chosen.PayloadType)
 	}
 	s.chooseExtensions(numbers)
+	s.chooseLayers()
 }
 
 func (s *Section) chooseExtensions(numbers map[uint8]string) {
 	wanted := []string{ExtMID, ExtTransportCC}
 	if s.Offered.Kind == Audio {
 		wanted = append(wanted, ExtAudioLevel)
+	}
+	if s.Offered.Kind == Video && s.Direction == RecvOnly && s.Offered.Simulcast != nil {
+		wanted = append(wanted, ExtRID, ExtRepairedRID)
 	}
 	if s.Direction == RecvOnly {
 		wanted = append(wanted, ExtAbsoluteSendTime)

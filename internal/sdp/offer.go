@@ -63,8 +63,8 @@ type Media struct {
 	Groups     []Group
 	MSID       string // "stream track"
 	RTCPMux    bool
-	Simulcast  bool     // asks for several layers
-	RIDs       []string // in the direction send
+	Simulcast  []string // the rids of the layers it would send, in its order; nil without simulcast
+	RIDs       []RID
 	Formats    []string // the m-line's formats as they were
 }
 
