@@ -11,6 +11,7 @@ import "github.com/proscenium-live/proscenium/internal/live"
 //	host.key.forget          request live.ForgetKey → {}                       control → every host
 //	host.stage.ID.ask        request live.AskParticipant → live.ParticipantAnswer  control → the host of the stage
 //	host.stage.ID.disconnect request live.DisconnectParticipant → {}           control → the host of the stage
+//	host.stage.ID.replicate  request live.ReplicateParticipant → live.ReplicationAnswer  control → the host of the source
 //	host.stage.ID.close      request live.CloseStage → {}                      control → the host of the stage
 const (
 	OpenSession   = "control.session.open"
@@ -29,3 +30,6 @@ func CloseStage(id live.StageID) string { return "host.stage." + string(id) + ".
 
 // AskParticipant is the subject on which a stage's host answers live.AskParticipant.
 func AskParticipant(id live.StageID) string { return "host.stage." + string(id) + ".ask" }
+
+// ReplicateParticipant is the subject on which a source stage's host obeys live.ReplicateParticipant.
+func ReplicateParticipant(id live.StageID) string { return "host.stage." + string(id) + ".replicate" }

@@ -45,6 +45,12 @@ const (
 	QuotaExceeded            Reason = "QUOTA_EXCEEDED"
 	NoCapacity               Reason = "NO_CAPACITY"
 	ChannelNotBroadcasting   Reason = "CHANNEL_NOT_BROADCASTING"
+
+	// Of token exchanges.
+	TokenNotExchangeable Reason = "TOKEN_NOT_EXCHANGEABLE"
+	TokenMismatch        Reason = "TOKEN_MISMATCH"
+	TokenOutdated        Reason = "TOKEN_OUTDATED"
+	RateLimited          Reason = "RATE_LIMITED"
 )
 
 // The codes that events give for publications that break a rule (the contract's EventErrorCode).

@@ -83,6 +83,17 @@ type Fact struct {
 	Attributes map[string]string `json:"attributes,omitempty"` // of a participant that joined
 	Client     Client            `json:"client,omitzero"`      // the same
 	Protocol   string            `json:"protocol,omitempty"`   // by which a publication came
+
+	Replica       bool      `json:"replica,omitempty"`        // the participant is a replica; of a subscription, its publisher
+	SourceStage   ARN       `json:"source_stage,omitzero"`    // of a replica
+	SourceSession SessionID `json:"source_session,omitempty"` // the same
+
+	Replication        string    `json:"replication,omitempty"`         // id of a replication that has ended
+	DestinationStage   ARN       `json:"destination_stage,omitzero"`    // of it
+	DestinationSession SessionID `json:"destination_session,omitempty"` // the same
+
+	PreviousToken *ExchangedToken `json:"previous_token,omitempty"` // of a token exchange
+	NewToken      *ExchangedToken `json:"new_token,omitempty"`      // the same
 }
 
 // Reports are facts of one host that follow each other. They are acknowledged once they are written, and sent again
@@ -119,5 +130,28 @@ type AskParticipant struct {
 type ParticipantAnswer struct {
 	Session    SessionID         `json:"session,omitempty"`
 	Publishing bool              `json:"publishing,omitempty"`
+	Replica    bool              `json:"replica,omitempty"` // it is shown here, and takes part elsewhere
 	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// ReplicationOrder says what a source stage's host is to do about a replication.
+type ReplicationOrder string
+
+// The orders about replications.
+const (
+	ReplicationStart ReplicationOrder = "start" // show the participant, as long as it publishes
+	ReplicationStop  ReplicationOrder = "stop"
+	ReplicationAsk   ReplicationOrder = "ask" // is it shown?
+)
+
+// ReplicateParticipant orders the host of the source stage to do something about a replication.
+type ReplicateParticipant struct {
+	Order       ReplicationOrder `json:"order"`
+	Replication Replication      `json:"replication"`
+}
+
+// ReplicationAnswer is the answer to ReplicateParticipant.
+type ReplicationAnswer struct {
+	Session SessionID `json:"session,omitempty"` // in which it is shown, if it is
+	Refused *Error    `json:"refused,omitempty"` // why it cannot begin
 }

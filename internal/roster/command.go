@@ -67,6 +67,7 @@ func (c Join) do(r *Roster, now time.Time) error {
 	if c.Otherwise != nil {
 		return c.Otherwise
 	}
+	r.displace(c.ID, now)
 	if p != nil && p.hadSocket {
 		r.drop(p, live.LeaveTokenReused, "the token was used by another connection", now)
 	}
@@ -129,7 +130,7 @@ func (c Ask) do(r *Roster, _ time.Time) error {
 	return nil
 }
 
-func (c SetMedia) do(r *Roster, _ time.Time) error {
+func (c SetMedia) do(r *Roster, now time.Time) error {
 	p := r.sockets[c.Socket]
 	if p == nil {
 		return nil
@@ -143,12 +144,14 @@ func (c SetMedia) do(r *Roster, _ time.Time) error {
 	}
 	if p.live != nil && before != [2]bool{p.audioMuted, p.videoStopped} {
 		r.announce(OpUpdate, p)
+		r.mirror(p, now)
 	}
 	return nil
 }
 
 func (c Bar) do(r *Roster, now time.Time) error {
 	r.barred[c.Participant] = true
+	r.endReplicationsOf(c.Participant, now) // it has nothing to come back to
 	if p := r.participants[c.Participant]; p != nil {
 		message := c.Message
 		if message == "" {
@@ -177,6 +180,7 @@ func (Drain) do(r *Roster, now time.Time) error {
 // end empties the session. Everyone is told before anyone's media ends, so that no client sees a stream break
 // before it knows why; and nobody is told of the others' leaving.
 func (r *Roster) end(reason live.LeaveReason, message string, now time.Time) {
+	r.endReplications(now)
 	everyone := sorted(r.participants)
 	for _, p := range everyone {
 		if p.socket != 0 {
@@ -197,6 +201,10 @@ func (Tick) do(r *Roster, now time.Time) error {
 		if !ok {
 			return nil
 		}
+		if d.wait != nil {
+			r.endReplication(d.wait, now) // the participant has not come back in time
+			continue
+		}
 		p := d.who
 		if p == nil {
 			r.expire()
@@ -214,8 +222,11 @@ func (Tick) do(r *Roster, now time.Time) error {
 	}
 }
 
-// expire ends the session that has been empty for the grace.
+// expire ends the session that has been empty for the grace, unless somebody shown elsewhere may still come back.
 func (r *Roster) expire() {
+	if r.stayFor() {
+		return
+	}
 	r.over = &live.Error{
 		Kind: live.Unavailable, Reason: live.NoCapacity,
 		Message: "the session has ended, the next is about to begin", RetryAfter: time.Second,
@@ -223,6 +234,8 @@ func (r *Roster) expire() {
 	r.emit(End{})
 }
 
+func (Exchange) late(r *Roster) error  { return r.over }
+func (Reject) late(*Roster) error      { return nil }
 func (Join) late(r *Roster) error      { return r.over }
 func (Lose) late(*Roster) error        { return nil }
 func (Leave) late(*Roster) error       { return nil }

@@ -9,11 +9,13 @@ import (
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
-// deadline is when something is due next for a participant, or, with nobody named, for the session. Each has one.
+// deadline is when something is due next for a participant, for a replication that waits for its participant, or, with
+// none of them named, for the session. Each has one.
 type deadline struct {
-	at  time.Time
-	who *participant
-	pos int // its place in the heap, -1 while it has none
+	at   time.Time
+	who  *participant
+	wait *replication
+	pos  int // its place in the heap, -1 while it has none
 }
 
 // deadlines is a heap of them, the next first.
@@ -77,7 +79,7 @@ func (r *Roster) schedule(p *participant) {
 			at = back
 		}
 	}
-	if p.gone {
+	if p.gone || p.replica != nil { // how long a replica may stay is its source's matter
 		at = time.Time{}
 	}
 	r.deadlines.set(&p.deadline, at)

@@ -1,6 +1,8 @@
 package roster
 
 import (
+	"time"
+
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
@@ -42,21 +44,48 @@ type Route struct {
 	To        MediaID
 }
 
+// Exchanged tells a socket that its participant goes on with another token.
+type Exchanged struct {
+	Socket       SocketID
+	Participant  Participant
+	Capabilities live.Capabilities
+	ExpiresAt    time.Time
+}
+
+// Show says what is to be seen of a participant on the stage it is replicated to.
+type Show struct {
+	Replication string
+	First       bool
+	Participant Participant // with the attributes that it has there
+	Media       MediaID     // the publication to be shown, "" while there is none
+	Protocol    string      // by which that came
+}
+
+// Hide says that a replication is over.
+type Hide struct{ Replication string }
+
+// Displaced says that this stage shows a replica no more, by no wish of its source's.
+type Displaced struct{ Replication string }
+
 // Report tells the control plane.
 type Report struct{ Fact live.Fact }
 
 // End says that the session is over. It is the last effect of a roster.
 type End struct{}
 
-func (Welcome) effect()  {}
-func (Replay) effect()   {}
-func (Announce) effect() {}
-func (Expel) effect()    {}
-func (Retire) effect()   {}
-func (EndMedia) effect() {}
-func (Route) effect()    {}
-func (Report) effect()   {}
-func (End) effect()      {}
+func (Welcome) effect()   {}
+func (Replay) effect()    {}
+func (Announce) effect()  {}
+func (Expel) effect()     {}
+func (Retire) effect()    {}
+func (EndMedia) effect()  {}
+func (Route) effect()     {}
+func (Exchanged) effect() {}
+func (Show) effect()      {}
+func (Hide) effect()      {}
+func (Displaced) effect() {}
+func (Report) effect()    {}
+func (End) effect()       {}
 
 // Participant is what others are told of a participant.
 type Participant struct {
@@ -152,7 +181,10 @@ func (p *participant) view() Participant {
 	}
 	if p.live != nil {
 		v.IsPublishing, v.Tracks = true, p.live.tracks
-		if !p.hadSocket {
+		switch {
+		case p.replica != nil:
+			v.Protocol = p.replica.protocol
+		case !p.hadSocket:
 			v.Protocol = p.live.protocol
 		}
 	}

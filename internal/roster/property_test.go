@@ -39,6 +39,7 @@ type world struct {
 	barred  map[live.ParticipantID]bool
 	joined  map[live.ParticipantID]bool
 	on      map[live.ParticipantID]bool // publishing, as reported
+	shows   map[string]bool             // replications that go on, as told
 	shown   map[live.ParticipantID]Participant
 	version uint64
 	ended   bool
@@ -49,7 +50,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1_700_000_000, 0),
 		sockets: map[SocketID]bool{}, media: map[MediaID]bool{}, barred: map[live.ParticipantID]bool{},
-		joined: map[live.ParticipantID]bool{}, on: map[live.ParticipantID]bool{}, shown: map[live.ParticipantID]Participant{},
+		joined: map[live.ParticipantID]bool{}, on: map[live.ParticipantID]bool{}, shown: map[live.ParticipantID]Participant{}, shows: map[string]bool{},
 	}
 	w.r = New(Options{
 		Stage: "stage", Session: "st-1", Publishers: 3, Subscribers: 3, Participants: 6, MediaSessions: 3,
@@ -66,7 +67,7 @@ func (w *world) step() {
 		Capabilities: live.Capabilities{Publish: w.rnd.IntN(10) > 0, Subscribe: w.rnd.IntN(10) > 0},
 	}
 	id := MediaID(fmt.Sprint("m", w.number))
-	switch w.rnd.IntN(14) {
+	switch w.rnd.IntN(19) {
 	case 0, 1, 2:
 		c := Join{Identity: who, Socket: SocketID(w.number), Key: fmt.Sprint("k", w.number)}
 		if len(w.keys) > 0 && w.rnd.IntN(3) == 0 {
@@ -104,6 +105,31 @@ func (w *world) step() {
 			w.barred[who.ID] = true
 			w.do(Bar{Participant: who.ID})
 		}
+	case 14:
+		w.do(Exchange{Socket: w.anySocket(), Identity: who})
+	case 15:
+		c := Replicate{ID: fmt.Sprint("r", w.number), Participant: who.ID, Window: time.Duration(w.rnd.IntN(3)) * 10 * time.Second}
+		if w.do(c) == nil && w.r.Replicates(c.ID) {
+			w.shows[c.ID] = true
+		}
+	case 16:
+		if id := w.any(w.shows); w.rnd.IntN(2) == 0 {
+			delete(w.shows, id)
+			w.do(StopReplicating{ID: id})
+		} else {
+			w.do(EndReplication{ID: id})
+		}
+	case 17:
+		c := Mirror{Replication: "copy" + string(who.ID), First: w.rnd.IntN(2) == 0, Participant: Participant{ID: who.ID, UserID: string(id)}}
+		if w.rnd.IntN(3) > 0 {
+			c.Media, c.Participant.IsPublishing = id, true
+			w.media[id] = true
+		}
+		if w.do(c); c.Media != "" && w.r.media[id] == nil {
+			delete(w.media, id)
+		}
+	case 18:
+		w.do(Unmirror{Replication: "copy" + string(who.ID), Participant: who.ID})
 	}
 	w.do(Tick{})
 }
@@ -115,13 +141,16 @@ func (w *world) empty() {
 		delete(w.sockets, s)
 		w.do(Leave{Socket: s})
 	}
+	for id := range w.r.participants {
+		w.do(Unmirror{Replication: "copy" + string(id), Participant: id})
+	}
 	for len(w.media) > 0 {
 		w.do(Ended{Media: w.anyMedia()})
 	}
 	w.now = w.now.Add(time.Minute)
 	w.do(Tick{})
-	if len(w.shown)+len(w.joined)+len(w.on) > 0 {
-		w.t.Errorf("left: shown %v, joined %v, publishing %v", w.shown, w.joined, w.on)
+	if len(w.shown)+len(w.joined)+len(w.on)+len(w.shows) > 0 {
+		w.t.Errorf("left: shown %v, joined %v, publishing %v, shown elsewhere %v", w.shown, w.joined, w.on, w.shows)
 	}
 	w.now = w.now.Add(24 * time.Hour)
 	w.do(Tick{})
@@ -135,6 +164,13 @@ func (w *world) anySocket() SocketID {
 		return s
 	}
 	return 0
+}
+
+func (w *world) any(of map[string]bool) string {
+	for id := range of {
+		return id
+	}
+	return "none"
 }
 
 func (w *world) anyMedia() MediaID {
@@ -178,6 +214,10 @@ func (w *world) apply(e Effect) {
 		w.gone(e.Socket)
 	case EndMedia:
 		delete(w.media, e.Media)
+	case Hide:
+		if delete(w.shows, e.Replication); w.r.Replicates(e.Replication) {
+			w.t.Errorf("%s is hidden and goes on", e.Replication)
+		}
 	case Report:
 		w.fact(e.Fact)
 	case End:
@@ -248,7 +288,7 @@ func (w *world) check() {
 	}
 	subs, subscribers, offering, sessions := 0, 0, 0, 0
 	for id, p := range r.participants {
-		if w.barred[id] || p.gone || p.socket == 0 && p.lostAt.IsZero() && p.sessions() == 0 {
+		if w.barred[id] || p.gone || p.socket == 0 && p.lostAt.IsZero() && p.sessions() == 0 && p.replica == nil {
 			w.t.Errorf("%s is there: barred %t, gone %t", id, w.barred[id], p.gone)
 		}
 		sessions += p.sessions()
@@ -256,7 +296,7 @@ func (w *world) check() {
 		if len(p.subs) > 0 {
 			subscribers++
 		}
-		if p.current() != nil {
+		if p.current() != nil || p.replica != nil {
 			offering++
 		}
 	}

@@ -32,9 +32,10 @@ type Connected struct{ Media MediaID }
 type Ended struct{ Media MediaID }
 
 func (c Publish) do(r *Roster, now time.Time) error {
-	if !c.Capabilities.Publish {
+	if !r.capabilities(c.Identity).Publish {
 		return r.refused(live.PublishFailed, c.Identity, "", errIncapable("publish"), now)
 	}
+	r.displace(c.ID, now)
 	p, err := r.admit(c.Identity, now)
 	if err != nil {
 		return r.refused(live.PublishFailed, c.Identity, "", err, now)
@@ -62,12 +63,13 @@ func (c Publish) do(r *Roster, now time.Time) error {
 }
 
 func (c Subscribe) do(r *Roster, now time.Time) error {
-	if !c.Capabilities.Subscribe {
+	if !r.capabilities(c.Identity).Subscribe {
 		return r.refused(live.SubscribeFailed, c.Identity, c.Publisher, errIncapable("subscribe"), now)
 	}
 	if r.barred[c.ID] {
 		return r.refused(live.SubscribeFailed, c.Identity, c.Publisher, errBarred(c.ID), now)
 	}
+	r.displace(c.ID, now)
 	publisher := r.participants[c.Publisher]
 	if publisher == nil || publisher.current() == nil {
 		err := live.Refuse(live.NotFound, live.PublisherNotFound, "participant %s does not publish on stage %s", c.Publisher, r.o.Stage)
@@ -123,6 +125,7 @@ func (c Connected) do(r *Roster, now time.Time) error {
 		r.publishers = append(r.publishers, p)
 		r.announce(OpJoin, p)
 		r.report(live.PublishStarted, p, "", "", now)
+		r.mirror(p, now)
 		return nil
 	}
 	delete(r.media, older.id)
@@ -131,6 +134,7 @@ func (c Connected) do(r *Roster, now time.Time) error {
 	if !slices.Equal(older.tracks, m.tracks) {
 		r.announce(OpUpdate, p)
 	}
+	r.mirror(p, now)
 	return nil
 }
 
@@ -188,7 +192,9 @@ func (r *Roster) unpublishQuietly(p *participant, now time.Time) {
 	if p.live != nil {
 		r.silence(p, now)
 	}
-	r.offering--
+	if p.replica == nil { // which keeps its place until it goes
+		r.offering--
+	}
 	viewers := r.viewers[p.ID]
 	for len(viewers) > 0 {
 		m := viewers[len(viewers)-1]
@@ -197,6 +203,7 @@ func (r *Roster) unpublishQuietly(p *participant, now time.Time) {
 		r.settle(m.owner, now)
 		viewers = r.viewers[p.ID]
 	}
+	r.mirror(p, now)
 }
 
 // unsubscribe forgets a subscription.

@@ -27,6 +27,14 @@ type Identity struct {
 	Attributes   map[string]string
 	Capabilities live.Capabilities
 	Client       live.Client
+	Token        Token
+}
+
+// Token is what else a participant's token says. It is zero for participants inside the process, who have none.
+type Token struct {
+	SelfSigned          bool // by a customer's key
+	EventsURL, WHIPURL  string
+	IssuedAt, ExpiresAt time.Time
 }
 
 // Options are the rules that differ between stages and installations. A limit of 0 is none.
@@ -64,6 +72,8 @@ type Roster struct {
 	subscribers   int                             // participants with a subscription
 	subscriptions int
 	barred        map[live.ParticipantID]bool
+	replications  map[string]*replication
+	replicated    map[live.ParticipantID][]*replication // the same by participant, in the order of their start
 	deadlines     deadlines
 	grace         deadline    // set while nobody is there
 	over          *live.Error // why the session takes no more commands
@@ -72,6 +82,8 @@ type Roster struct {
 
 type participant struct {
 	Identity
+	exchanged    bool     // its token: an older one gives no right that this one does not
+	replica      *replica // nil for who takes part itself
 	joinedAt     time.Time
 	joined       bool     // reported: by a socket, or by the first media session that came up
 	socket       SocketID // 0 while there is none
@@ -106,6 +118,8 @@ func New(o Options, now time.Time) *Roster {
 		media:        make(map[MediaID]*media),
 		viewers:      make(map[live.ParticipantID][]*media),
 		barred:       make(map[live.ParticipantID]bool),
+		replications: make(map[string]*replication),
+		replicated:   make(map[live.ParticipantID][]*replication),
 		grace:        deadline{pos: -1},
 	}
 	for _, id := range o.Barred {
@@ -174,6 +188,7 @@ func (r *Roster) report(name live.FactName, p *participant, remote live.Particip
 		Name: name, Stage: r.o.Stage, Session: r.o.Session, Participant: p.ID, Remote: remote,
 		UserID: p.UserID, ErrorCode: code, At: now,
 	}
+	r.tellReplica(&f, p)
 	switch {
 	case name == live.ParticipantJoined:
 		f.Attributes, f.Client = p.Attributes, p.Client
@@ -256,6 +271,7 @@ func (r *Roster) drop(p *participant, reason live.LeaveReason, message string, n
 		r.unsubscribe(m, now)
 	}
 	r.unpublish(p, now)
+	r.leaveReplica(p)
 	delete(r.participants, p.ID)
 	r.schedule(p)
 	if p.joined {
@@ -268,7 +284,7 @@ func (r *Roster) drop(p *participant, reason live.LeaveReason, message string, n
 
 // settle drops a participant that has neither a socket, nor a claim to come back, nor a media session.
 func (r *Roster) settle(p *participant, now time.Time) {
-	if !p.gone && !p.hadSocket && p.sessions() == 0 {
+	if !p.gone && !p.hadSocket && p.replica == nil && p.sessions() == 0 {
 		r.drop(p, "", "", now)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,6 +93,14 @@ func (s *stagehand) obey(words []string) string {
 	if u := args["user"]; u != "" {
 		who.UserID = u
 	}
+	if a := args["attributes"]; a != "" {
+		who.Attributes = pairs(a)
+	}
+	issued, _ := strconv.Atoi(args["issued"])
+	who.Token = Token{
+		SelfSigned: args["issued"] != "", EventsURL: "ws://" + args["at"], WHIPURL: "http://" + args["at"],
+		IssuedAt: s.start.Add(time.Duration(issued) * time.Second), ExpiresAt: s.start.Add(time.Hour),
+	}
 	switch words[0] {
 	case "options":
 		s.r = New(s.options(args), s.now)
@@ -135,6 +145,32 @@ func (s *stagehand) obey(words []string) string {
 		return s.do(Connected{Media: MediaID(words[1])})
 	case "ended":
 		return s.do(Ended{Media: MediaID(words[1])})
+	case "exchange":
+		return s.do(Exchange{Socket: s.socket(args), Identity: who})
+	case "reject":
+		return s.do(Reject{Socket: s.socket(args), Message: "no"})
+	case "replicate":
+		window, _ := time.ParseDuration(args["window"])
+		return s.do(Replicate{
+			ID: args["as"], Participant: who.ID, Stage: stageARN(args["to"]), Session: "st-2", Window: window, Attributes: who.Attributes,
+		})
+	case "stop":
+		return s.do(StopReplicating{ID: words[1]})
+	case "give-up":
+		return s.do(EndReplication{ID: words[1]})
+	case "mirror":
+		c := Mirror{
+			Replication: args["as"], First: args["first"] != "", Stage: stageARN("elsewhere"), Session: "st-0", Media: MediaID(args["media"]), Protocol: "WHIP",
+			Participant: Participant{
+				ID: who.ID, UserID: who.UserID, Attributes: who.Attributes, IsPublishing: args["media"] != "", AudioMuted: args["audio"] == "off",
+			},
+		}
+		if c.Media != "" {
+			c.Participant.Tracks = []string{"audio", "video"}
+		}
+		return s.do(c)
+	case "unmirror":
+		return s.do(Unmirror{Replication: args["as"], Participant: who.ID})
 	case "bar":
 		return s.do(Bar{Participant: who.ID})
 	case "close":
@@ -144,6 +180,20 @@ func (s *stagehand) obey(words []string) string {
 	}
 	s.t.Fatalf("the script says %q, which is no command", words[0])
 	return ""
+}
+
+func stageARN(id string) live.ARN {
+	return live.ARN{Region: "us-east-1", Account: "000000000000", Type: live.TypeStage, ID: id}
+}
+
+// pairs reads "a:b,c:d".
+func pairs(text string) map[string]string {
+	m := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		k, v, _ := strings.Cut(pair, ":")
+		m[k] = v
+	}
+	return m
 }
 
 func (s *stagehand) options(args map[string]string) Options {
@@ -219,11 +269,42 @@ func describe(e Effect) string {
 		if e.Fact.ErrorCode != "" {
 			s += " " + string(e.Fact.ErrorCode)
 		}
+		if e.Fact.Replica {
+			s += " replica"
+		}
+		if e.Fact.SourceSession != "" {
+			s += " from " + e.Fact.SourceStage.ID + " " + string(e.Fact.SourceSession)
+		}
+		if e.Fact.Replication != "" {
+			s += " " + e.Fact.Replication + " to " + e.Fact.DestinationStage.ID + " " + string(e.Fact.DestinationSession)
+		}
+		if e.Fact.NewToken != nil {
+			s += " from " + token(e.Fact.PreviousToken) + " to " + token(e.Fact.NewToken)
+		}
 		return s
+	case Exchanged:
+		return fmt.Sprintf("exchanged socket=%d %s %+v", e.Socket, person(e.Participant), e.Capabilities)
+	case Show:
+		s := fmt.Sprintf("show %s: %s", e.Replication, person(e.Participant))
+		if e.First {
+			s += " for the first time"
+		}
+		if e.Media != "" {
+			s += " by " + string(e.Media) + " " + e.Protocol
+		}
+		return s
+	case Hide:
+		return "hide " + e.Replication
+	case Displaced:
+		return "displaced " + e.Replication
 	case End:
 		return "end of the session"
 	}
 	return fmt.Sprintf("%#v", e)
+}
+
+func token(t *live.ExchangedToken) string {
+	return fmt.Sprintf("%q %v %+v", t.UserID, t.Attributes, t.Capabilities)
 }
 
 func update(u *Update) string {
@@ -244,6 +325,12 @@ func people(all []Participant) string {
 
 func person(p Participant) string {
 	s := string(p.ID)
+	if p.UserID != "" {
+		s += "/" + p.UserID
+	}
+	for _, k := range slices.Sorted(maps.Keys(p.Attributes)) {
+		s += " " + k + "=" + p.Attributes[k] + " "
+	}
 	if p.IsPublishing {
 		s += "(" + strings.Join(p.Tracks, ",")
 		if p.AudioMuted {
