@@ -81,6 +81,7 @@ func newNumbers() rewrite.Rewriter {
 // up may be nil: then the viewer gets nothing.
 func (d *DownTrack) Switch(up *UpTrack) {
 	d.inbox.move(up)
+	up.wanted(d)
 	d.worker.serveSoon(d)
 }
 
@@ -88,7 +89,11 @@ func (d *DownTrack) Switch(up *UpTrack) {
 func (d *DownTrack) Pause() { d.setPaused(true) }
 
 // Resume ends a pause: sound goes on at once, pictures at a key frame.
-func (d *DownTrack) Resume() { d.setPaused(false) }
+func (d *DownTrack) Resume() {
+	d.setPaused(false)
+	_, up := d.inbox.wants()
+	up.wanted(d)
+}
 
 func (d *DownTrack) setPaused(p bool) {
 	d.inbox.pause(p)

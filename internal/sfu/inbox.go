@@ -16,6 +16,7 @@ type inbox struct {
 	mu     sync.Mutex
 	notes  notes
 	report media.Report
+	wanted *UpTrack // by the last Switch or Prefer
 	closed bool
 }
 
@@ -36,7 +37,7 @@ func (i *inbox) move(to *UpTrack) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.closed {
-		i.notes.moved, i.notes.to = true, to
+		i.wanted, i.notes.moved, i.notes.to = to, true, to
 		i.notes.preferred, i.notes.prefer = false, nil
 	}
 }
@@ -46,7 +47,14 @@ func (i *inbox) prefer(up *UpTrack) {
 	defer i.mu.Unlock()
 	if !i.closed {
 		i.notes.preferred, i.notes.prefer = true, up
+		i.wanted = up
 	}
+}
+
+func (i *inbox) wants() (paused bool, up *UpTrack) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.notes.paused, i.wanted
 }
 
 // close has the track leave its up-track for good. It says whether that is new.
@@ -57,7 +65,7 @@ func (i *inbox) close() bool {
 		return false
 	}
 	i.closed, i.notes.moved, i.notes.to = true, true, nil
-	i.notes.preferred, i.notes.prefer = false, nil
+	i.notes.preferred, i.notes.prefer, i.wanted = false, nil, nil
 	return true
 }
 

@@ -38,12 +38,23 @@ type pastLayer struct {
 // does what Switch does.
 func (d *DownTrack) Prefer(up *UpTrack) {
 	d.inbox.prefer(up)
+	up.wanted(d)
 	d.worker.serveSoon(d)
 }
 
 // Current returns what the viewer is shown, or will be when its first key frame comes; nil for nothing. A layer that
 // is preferred becomes current with its key frame.
 func (d *DownTrack) Current() *UpTrack { return d.shown.Load() }
+
+// Wants returns what the viewer is shown and what it is to be shown, which may be the same; nil and nil for nothing, as
+// in a pause.
+func (d *DownTrack) Wants() (current, next *UpTrack) {
+	paused, next := d.inbox.wants()
+	if paused {
+		return nil, nil
+	}
+	return d.shown.Load(), next
+}
 
 // prefer begins the wait for a layer's key frame.
 func (d *DownTrack) prefer(up *UpTrack, now media.Time) {

@@ -65,7 +65,7 @@ func (m *rateMeter) idle(now media.Time) time.Duration {
 }
 
 // Rate returns how much the track brings, RTP headers included and repetitions not, over about the last second; 0 if
-// it brings nothing.
+// it brings nothing. Of a track that sleeps it is what it brought before.
 func (u *UpTrack) Rate(now media.Time) media.Bitrate {
 	if !u.Alive(now) {
 		return 0
@@ -73,8 +73,11 @@ func (u *UpTrack) Rate(now media.Time) media.Bitrate {
 	return media.Bitrate(u.rate.rate.Load())
 }
 
-// Alive says whether the track has brought something in the last second.
-func (u *UpTrack) Alive(now media.Time) bool { return u.rate.idle(now) < aliveFor }
+// Alive says whether the track can be had: it has brought something in the last second, or sleeps, or was woken a
+// moment ago.
+func (u *UpTrack) Alive(now media.Time) bool {
+	return u.rate.idle(now) < aliveFor || u.rest.quiet(now)
+}
 
 // Idle returns how long ago the track has brought something; a day or more if it never has.
 func (u *UpTrack) Idle(now media.Time) time.Duration { return u.rate.idle(now) }

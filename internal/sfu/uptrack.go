@@ -34,6 +34,7 @@ type UpTrack struct {
 	wish  wish
 	stats upCounters
 	rate  rateMeter
+	rest  rest
 
 	reportMu sync.Mutex
 	report   media.SenderReport
