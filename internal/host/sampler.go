@@ -232,12 +232,14 @@ func (m *mediaSession) joined() {
 	if m.span == nil {
 		return
 	}
-	line := m.peer.Stats()
-	if line.Path == 0 {
-		line.Path = media.Now()
+	line, connected := m.peer.Stats(), media.Time(m.connected.Load())
+	if line.Path == 0 || line.Path > connected {
+		line.Path = connected
 	}
-	m.span.Past("ice", wall(line.Born), wall(line.Path))
-	m.span.Past("dtls", wall(line.Path), now)
+	// All moments are told from one, since each look at the clocks differs by a little.
+	at := func(t media.Time) time.Time { return now.Add(t - connected) }
+	m.span.Past("ice", at(line.Born), at(line.Path))
+	m.span.Past("dtls", at(line.Path), now)
 }
 
 // began is told once, when a client's first media has come or left.
@@ -248,8 +250,8 @@ func (m *mediaSession) began(line rtc.Stats) {
 	first := wall(line.First)
 	m.s.h.o.Joined(FirstMedia, first.Sub(m.offered))
 	// A publisher sends as soon as its own side of DTLS is done, which may be before ours has said so.
-	connected := min(media.Time(m.connected.Load()), line.First)
-	m.span.Past("first packet", wall(connected), first)
+	waited := max(line.First-media.Time(m.connected.Load()), 0)
+	m.span.Past("first packet", first.Add(-waited), first)
 	m.span.EndAt(first)
 }
 
