@@ -6,7 +6,13 @@
 // gone; only opening another needs them.
 //
 // Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
-// opened; one that reports; Run's own, which samples figures. Run returns when all of them have ended.
+// opened; one that reports; one that holds publications to the rules; Run's own, which samples figures. Run returns when all of them have ended.
+//
+// A participant that is replicated is in two sessions, each with its own roster and goroutine. They talk only by
+// giving each other commands and calls (session.do, session.post), which wait for nothing but the other's lock, and
+// never while holding their own: so A may show someone of B and B someone of A. The source says what is to be seen
+// (roster.Show), the destination obeys (roster.Mirror) or says that it is over (roster.Displaced), and the tracks of the
+// source's publication are handed on as they are: the destination's viewers are forwarded to from the same rings.
 //
 // Locks: Host.mu guards the map of sessions, session.mu a session's roster and the queue of its effects, keys.mu the
 // customers' keys, sample.mu the figures of a media session, sampled.mu their sum. They are never held together, and nothing foreign is called under either. What session.run works on (sockets, feeds) belongs to it
@@ -95,6 +101,7 @@ type Host struct {
 	media    registry
 	counts   counts
 	sockets  atomic.Uint64 // the last SocketID given out
+	links    links
 	sampled  sampled
 
 	ctx    context.Context // ends when the host has stopped
@@ -238,5 +245,10 @@ func (h *Host) VerifyHolder(raw string) (live.Claims, error) {
 }
 
 func identity(c live.Claims) roster.Identity {
-	return roster.Identity{ID: c.Participant, UserID: c.UserID, Attributes: c.Attributes, Capabilities: c.Capabilities}
+	return roster.Identity{
+		ID: c.Participant, UserID: c.UserID, Attributes: c.Attributes, Capabilities: c.Capabilities,
+		Token: roster.Token{
+			SelfSigned: c.SelfSigned, EventsURL: c.EventsURL, WHIPURL: c.WHIPURL, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
+		},
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/bus/inproc"
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/sfu"
 	"github.com/proscenium-live/proscenium/internal/token"
 )
@@ -222,13 +223,15 @@ func (source) RequestPackets([]uint16) {}
 
 // fakeSocket remembers what it was told. It never reads slowly, unless told is kept open.
 type fakeSocket struct {
+	warned []live.Reason // guarded by mu
 	told chan struct{}
 
-	mu       sync.Mutex
-	welcomes []Welcome
-	updates  []*Announcement
-	expelled live.LeaveReason
-	retired  bool
+	mu        sync.Mutex
+	welcomes  []Welcome
+	updates   []*Announcement
+	expelled  live.LeaveReason
+	exchanged []roster.Exchanged
+	retired   bool
 }
 
 func newFakeSocket() *fakeSocket {
@@ -256,6 +259,12 @@ func (s *fakeSocket) Announce(a *Announcement) {
 	s.updates = append(s.updates, a)
 }
 
+func (s *fakeSocket) Tell(code live.Reason, _ string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warned = append(s.warned, code)
+}
+
 func (s *fakeSocket) Expel(reason live.LeaveReason, _ string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -279,4 +288,10 @@ func (s *fakeSocket) seen() (welcomes []Welcome, updates []*Announcement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.welcomes, s.updates
+}
+
+func (s *fakeSocket) Exchanged(e roster.Exchanged) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.exchanged = append(s.exchanged, e)
 }

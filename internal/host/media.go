@@ -32,7 +32,10 @@ type mediaSession struct {
 	player    player // of a subscription
 	platform  Platform
 
-	ended bool // of session.run alone
+	of *mediaSession // of a replica's publication: the one that it stands for, whose tracks it shows
+
+	ended   bool                       // of session.run alone, as is
+	shownAs map[*mediaSession]struct{} // in other sessions
 	// Written by session.run alone:
 	up   [kinds]atomic.Pointer[sfu.UpTrack]
 	down [kinds]atomic.Pointer[sfu.DownTrack]
@@ -97,11 +100,14 @@ func (m *mediaSession) onState(state rtc.State) {
 // addUp gives a publication a track, and its viewers.
 func (s *session) addUp(m *mediaSession, kind media.Kind, up *sfu.UpTrack) {
 	if m.ended {
-		up.Close()
+		m.closeUp(up)
 		return
 	}
 	if older := m.up[kind].Swap(up); older != nil {
-		older.Close()
+		m.closeUp(older)
+	}
+	for there := range m.shownAs {
+		there.s.post(func() { there.s.addUp(there, kind, up) })
 	}
 	f := s.feeds[m.owner.id]
 	if f == nil || f.current != m {
@@ -147,11 +153,16 @@ func (s *session) showAll(viewer, publication *mediaSession) {
 
 // show has a viewer get a track from now on.
 func (s *session) show(viewer *mediaSession, kind media.Kind, up *sfu.UpTrack) {
+	sink := viewer.peer.Sink(kind)
+	if sink != nil && !sink.Plays(up.Track().Codec) {
+		// The publisher has come back with another codec: the viewer has to negotiate anew.
+		_ = s.do(roster.Ended{Media: viewer.id}) // never refused
+		return
+	}
 	if down := viewer.down[kind].Load(); down != nil {
 		down.Switch(up)
 		return
 	}
-	sink := viewer.peer.Sink(kind)
 	if sink == nil {
 		return
 	}
@@ -189,7 +200,7 @@ func (s *session) endMedia(id roster.MediaID) {
 			down.Close()
 		}
 		if up := m.up[kind].Load(); up != nil {
-			up.Close()
+			m.closeUp(up)
 		}
 	}
 	if m.peer != nil {
@@ -197,6 +208,13 @@ func (s *session) endMedia(id roster.MediaID) {
 	}
 	if m.local != nil {
 		close(m.local.done)
+	}
+}
+
+// closeUp closes a track, unless it is only shown here.
+func (m *mediaSession) closeUp(up *sfu.UpTrack) {
+	if m.of == nil {
+		up.Close()
 	}
 }
 

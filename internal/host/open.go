@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/bus"
@@ -113,33 +112,35 @@ func (h *Host) forget(s *session) {
 
 // listen subscribes to the commands for the stage.
 func (s *session) listen() (stop func(), err error) {
-	disconnect, err := s.h.o.Bus.Subscribe(bus.DisconnectParticipant(s.stage), "",
-		bus.Serve(func(_ context.Context, c live.DisconnectParticipant) (struct{}, error) {
+	var subs []bus.Subscription
+	stop = func() {
+		for _, sub := range subs {
+			_ = sub.Close()
+		}
+	}
+	for subject, obey := range map[string]bus.Handler{
+		bus.DisconnectParticipant(s.stage): bus.Serve(func(_ context.Context, c live.DisconnectParticipant) (struct{}, error) {
 			return struct{}{}, s.obey(roster.Bar{Participant: c.Participant, Message: c.Message})
-		}))
-	if err != nil {
-		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
-		return nil, unavailable("the control plane can't be reached")
-	}
-	deleted, err := s.h.o.Bus.Subscribe(bus.CloseStage(s.stage), "",
-		bus.Serve(func(_ context.Context, _ live.CloseStage) (struct{}, error) {
+		}),
+		bus.CloseStage(s.stage): bus.Serve(func(_ context.Context, _ live.CloseStage) (struct{}, error) {
 			return struct{}{}, s.obey(roster.Close{})
-		}))
-	if err != nil {
-		_ = disconnect.Close()
-		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
-		return nil, unavailable("the control plane can't be reached")
-	}
-	asked, err := s.h.o.Bus.Subscribe(bus.AskParticipant(s.stage), "",
-		bus.Serve(func(_ context.Context, a live.AskParticipant) (live.ParticipantAnswer, error) {
+		}),
+		bus.AskParticipant(s.stage): bus.Serve(func(_ context.Context, a live.AskParticipant) (live.ParticipantAnswer, error) {
 			return s.answer(a.Participant), nil
-		}))
-	if err != nil {
-		_ = errors.Join(disconnect.Close(), deleted.Close())
-		s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
-		return nil, unavailable("the control plane can't be reached")
+		}),
+		bus.ReplicateParticipant(s.stage): bus.Serve(func(_ context.Context, c live.ReplicateParticipant) (live.ReplicationAnswer, error) {
+			return s.replicate(c)
+		}),
+	} {
+		sub, err := s.h.o.Bus.Subscribe(subject, "", obey)
+		if err != nil {
+			stop()
+			s.h.log.Warn("commands for a stage can't be listened for", "stage_id", s.stage, "error", err)
+			return nil, unavailable("the control plane can't be reached")
+		}
+		subs = append(subs, sub)
 	}
-	return func() { _ = errors.Join(disconnect.Close(), deleted.Close(), asked.Close()) }, nil
+	return stop, nil
 }
 
 // answer tells the control plane of someone who may be here.
@@ -153,7 +154,9 @@ func (s *session) answer(id live.ParticipantID) live.ParticipantAnswer {
 	if !here {
 		return live.ParticipantAnswer{}
 	}
-	return live.ParticipantAnswer{Session: s.id, Publishing: p.IsPublishing, Attributes: p.Attributes}
+	return live.ParticipantAnswer{
+		Session: s.id, Publishing: p.IsPublishing, Replica: s.roster.IsReplica(id), Attributes: p.Attributes,
+	}
 }
 
 // open asks the control plane for the session and sets it up.

@@ -201,6 +201,16 @@ func (s *session) apply(st step) {
 		s.h.reporter.fact(e.Fact)
 	case roster.End:
 	default:
+	case roster.Exchanged:
+		if socket := s.socket(e.Socket); socket != nil {
+			socket.Exchanged(e)
+		}
+	case roster.Show:
+		s.showThere(e)
+	case roster.Hide:
+		s.hideThere(e.Replication)
+	case roster.Displaced:
+		s.giveUp(e.Replication)
 		panic("host: an effect that nobody applies")
 	}
 }

@@ -94,6 +94,7 @@ func readResume(r *http.Request, j *host.JoinRequest) {
 // read obeys the client until the socket ends.
 func (h *Handler) read(ctx context.Context, s *socket, p *host.Participation) {
 	limit := rate.NewLimiter(rate.Limit(h.o.FrameRate), 2*h.o.FrameRate)
+	exchanges := rate.NewLimiter(rate.Every(exchangeEvery), exchangesAtOnce)
 	for {
 		kind, data, err := s.conn.Read(ctx)
 		switch {
@@ -112,11 +113,11 @@ func (h *Handler) read(ctx context.Context, s *socket, p *host.Participation) {
 			}), websocket.StatusPolicyViolation, "RATE_LIMITED")
 			continue
 		}
-		h.obey(s, p, data)
+		h.obey(s, p, exchanges, data)
 	}
 }
 
-func (h *Handler) obey(s *socket, p *host.Participation, data []byte) {
+func (h *Handler) obey(s *socket, p *host.Participation, exchanges *rate.Limiter, data []byte) {
 	r, err := readRequest(data)
 	if err != nil {
 		s.send(encode(typeError, refusal{Code: "BAD_FRAME", Message: err.Error()}))
@@ -131,6 +132,8 @@ func (h *Handler) obey(s *socket, p *host.Participation, data []byte) {
 		p.SetMedia(r.audioMuted, r.videoStopped)
 	case typeStats:
 		p.Played(r.played)
+	case typeExchange:
+		h.exchange(s, p, exchanges, r.token)
 	case typeLeave:
 		p.Leave()
 		s.end(nil, websocket.StatusNormalClosure, "")

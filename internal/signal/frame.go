@@ -27,6 +27,10 @@ const (
 	typeMediaState = "SET_MEDIA_STATE"
 	typeLeave      = "LEAVE"
 	typeStats      = "STATS"
+
+	typeExchange       = "EXCHANGE_TOKEN"
+	typeExchanged      = "TOKEN_EXCHANGED"
+	typeExchangeFailed = "EXCHANGE_FAILED"
 )
 
 type frame struct {
@@ -129,6 +133,7 @@ type request struct {
 	audioMuted   *bool // of SET_MEDIA_STATE; nil leaves it
 	videoStopped *bool
 	played       []host.Played // of STATS
+	token        string        // of EXCHANGE_TOKEN
 }
 
 // readRequest reads a client's frame. It returns Invalid for what is no frame, and what it can't know with its type only.
@@ -150,6 +155,14 @@ func readRequest(data []byte) (request, error) {
 			return request{}, err
 		}
 		r.played = played
+		return r, nil
+	}
+	if r.kind == typeExchange {
+		token, err := readExchange(f.Payload)
+		if err != nil {
+			return request{}, err
+		}
+		r.token = token
 		return r, nil
 	}
 	if r.kind != typeMediaState {
