@@ -52,9 +52,11 @@ func (l *Loop) Duration() time.Duration {
 }
 
 // Load reads the built-in loop.
-func Load() (*Loop, error) { return readLoop(loopVideo, loopAudio) }
+func Load() (*Loop, error) { return Read(loopVideo, loopAudio) }
 
-func readLoop(video, audio []byte) (*Loop, error) {
+// Read cuts another stretch into packets, made as make-loop.sh makes its own: H.264 in Annex B with access unit
+// delimiters, one slice per picture, and Opus in Ogg. A longer distance between key frames is fine.
+func Read(video, audio []byte) (*Loop, error) {
 	units, err := readAnnexB(video)
 	if err != nil {
 		return nil, fmt.Errorf("read video: %w", err)

@@ -71,7 +71,7 @@ func TestReadLoop_RefusesDamagedFiles(t *testing.T) {
 		"audio cut in a page":   {loopVideo, loopAudio[:len(loopAudio)-1]},
 		"audio is video":        {loopVideo, loopVideo},
 	} {
-		if _, err := readLoop(c.video, c.audio); err == nil {
+		if _, err := Read(c.video, c.audio); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
