@@ -6,7 +6,7 @@
 // gone; only opening another needs them.
 //
 // Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
-// opened; one that reports; one that holds publications to the rules; Run's own, which samples figures. Run returns when all of them have ended.
+// opened; one that reports; Run's own, which samples figures. Run returns when all of them have ended.
 //
 // A participant that is replicated is in two sessions, each with its own roster and goroutine. They talk only by
 // giving each other commands and calls (session.do, session.post), which wait for nothing but the other's lock, and
@@ -99,9 +99,9 @@ type Host struct {
 	verifier *token.Verifier
 	pending  pending
 	media    registry
+	links    links
 	counts   counts
 	sockets  atomic.Uint64 // the last SocketID given out
-	links    links
 	sampled  sampled
 
 	ctx    context.Context // ends when the host has stopped

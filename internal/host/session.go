@@ -197,10 +197,6 @@ func (s *session) apply(st step) {
 		s.endMedia(e.Media)
 	case roster.Route:
 		s.route(e)
-	case roster.Report:
-		s.h.reporter.fact(e.Fact)
-	case roster.End:
-	default:
 	case roster.Exchanged:
 		if socket := s.socket(e.Socket); socket != nil {
 			socket.Exchanged(e)
@@ -211,6 +207,10 @@ func (s *session) apply(st step) {
 		s.hideThere(e.Replication)
 	case roster.Displaced:
 		s.giveUp(e.Replication)
+	case roster.Report:
+		s.h.reporter.fact(e.Fact)
+	case roster.End:
+	default:
 		panic("host: an effect that nobody applies")
 	}
 }
