@@ -6,7 +6,7 @@
 // gone; only opening another needs them.
 //
 // Goroutines: one per session, which applies the roster's effects in order (session.run); one while a session is
-// opened; one that reports; Run's own, which samples figures. Run returns when all of them have ended.
+// opened; one that reports; one that holds publications to the rules; Run's own, which samples figures. Run returns when all of them have ended.
 //
 // A participant that is replicated is in two sessions, each with its own roster and goroutine. They talk only by
 // giving each other commands and calls (session.do, session.post), which wait for nothing but the other's lock, and
@@ -57,6 +57,8 @@ type Options struct {
 	Publishers          int // on this node; setting quotas.publishers
 	Subscriptions       int // on this node; setting quotas.subscriptions
 	MaxParticipants     int // on this node; setting max_participants
+
+	Rules Rules // for what publications send
 
 	MediaSessions     int // of one participant; 0 means 64
 	PendingPerToken   int // media sessions of one participant that are not connected yet; 0 means 32
@@ -153,9 +155,15 @@ func (h *Host) Run(ctx context.Context) error {
 		defer close(told)
 		h.reporter.run(h.ctx)
 	}()
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		h.keepRules(ctx)
+	}()
 	h.sampleOften(ctx)
 	h.stop()
 	<-told
+	<-kept
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -219,9 +220,9 @@ func (s *session) failed(c live.Claims, name live.FactName, remote live.Particip
 	code := live.Reason("INTERNAL_SERVER_EXCEPTION")
 	switch live.ReasonOf(err) {
 	case live.UnsupportedCodec:
-		code = "INVALID_VIDEO_CODEC"
+		code = cmp.Or(live.EventCodeOf(err), live.InvalidVideoCodec)
 	case live.InvalidOffer:
-		code = "INVALID_INPUT"
+		code = live.InvalidInput
 	case live.QuotaExceeded, live.NoCapacity:
 		code = live.QuotaExceeded
 	}

@@ -193,6 +193,10 @@ func (s *session) apply(st step) {
 			s.forget(e.Socket)
 			socket.Retire()
 		}
+	case roster.Tell:
+		if socket := s.socket(e.Socket); socket != nil {
+			socket.Tell(e.Code, e.Message)
+		}
 	case roster.EndMedia:
 		s.endMedia(e.Media)
 	case roster.Route:

@@ -8,6 +8,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/admin"
 	"github.com/proscenium-live/proscenium/internal/demo"
 	"github.com/proscenium-live/proscenium/internal/host"
+	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/rtc"
 	"github.com/proscenium-live/proscenium/internal/sfu"
 	"github.com/proscenium-live/proscenium/internal/signal"
@@ -46,7 +47,7 @@ func (n *Node) openMedia(context.Context) error {
 		ReconnectWindow: n.config.ReconnectWindow, SessionGrace: n.config.SessionGrace, StopTimeout: stopIn / 2,
 		PublishersPerStage: q.PublishersPerStage.N, SubscribersPerStage: q.SubscribersPerStage.N,
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
-		MaxDuration: n.config.MaxDuration, MediaSessions: n.config.MaxMediaSessions,
+		Rules: n.rules(), MaxDuration: n.config.MaxDuration, MediaSessions: n.config.MaxMediaSessions,
 		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
 		Joined: func(step host.JoinStep, d time.Duration) { n.metrics.ObserveJoin(string(step), d) },
 	})
@@ -68,6 +69,16 @@ func (n *Node) openMedia(context.Context) error {
 }
 
 const peersPerParticipant = 16
+
+// rules are what publications may send.
+func (n *Node) rules() host.Rules {
+	l := n.config.Limits
+	return host.Rules{
+		Bitrate: media.Bitrate(l.Bitrate), AudioBitrate: media.Bitrate(l.AudioBitrate),
+		Width: l.Resolution.Width, Height: l.Resolution.Height,
+		FrameRate: l.FrameRate, FrameRateMin: l.FrameRateMin, BFrames: l.BFrames,
+	}
+}
 
 func (n *Node) runDemo(ctx context.Context) error {
 	return demo.Run(ctx, demo.Options{

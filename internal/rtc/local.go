@@ -59,8 +59,9 @@ type Local struct {
 	kind media.Kind
 	rate uint32 // Hz
 
-	main, rtx  stream // rtx has no SSRC if retransmissions were not negotiated
-	red        uint8  // payload type of redundant sound (RFC 2198), 0 if it was not negotiated
+	main, rtx  stream       // rtx has no SSRC if retransmissions were not negotiated
+	shows      *media.Codec // of the publisher when this was negotiated
+	red        uint8        // payload type of redundant sound (RFC 2198), 0 if it was not negotiated
 	ids        extensionIDs
 	mid, cname string
 	// constant says that packets carry no extension that changes from one sending to the next.

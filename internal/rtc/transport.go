@@ -272,7 +272,9 @@ func (t *Transport) Subscribe(offer *sdp.Offer, tracks []media.Track, o PeerOpti
 	p := t.newPeer(offer, o)
 	for i := range sections {
 		if s := &sections[i]; s.Accepted {
-			p.locals = append(p.locals, newLocal(p, s))
+			l := newLocal(p, s)
+			l.shows = codecOf(tracks, l.kind)
+			p.locals = append(p.locals, l)
 		}
 	}
 	return t.answer(p, offer, sections)

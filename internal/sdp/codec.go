@@ -69,6 +69,11 @@ func profile(name, fmtp string) string {
 	return p.otherwise
 }
 
+// Alike says whether who takes pictures of the one format takes those of the other.
+func Alike(name, fmtp, otherName, otherFMTP string) bool {
+	return strings.EqualFold(name, otherName) && profile(name, fmtp) == profile(otherName, otherFMTP)
+}
+
 // chooseRED returns the format of redundant sound (RFC 2198) whose blocks are of the opus payload type, nil if there
 // is none. With preferred, it must stand before that: who would rather send plain Opus says so by the order.
 func (m *Media) chooseRED(opus uint8, preferred bool) *Codec {

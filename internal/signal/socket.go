@@ -86,6 +86,11 @@ func (s *socket) Replay(w host.Welcome, missed []*host.Announcement) {
 // Announce sends an update.
 func (s *socket) Announce(a *host.Announcement) { s.send(a.Text(encodeUpdate)) }
 
+// Tell sends what was wrong with something other than a frame.
+func (s *socket) Tell(code live.Reason, message string) {
+	s.send(encode(typeError, refusal{Code: string(code), Message: message}))
+}
+
 // Expel tells why it is over.
 func (s *socket) Expel(reason live.LeaveReason, message string) <-chan struct{} {
 	s.end(encode(typeForced, forcedLeave{Reason: reason, Message: message}), closeForced, string(reason))
