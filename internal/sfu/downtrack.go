@@ -44,6 +44,7 @@ type DownTrack struct {
 
 	// Of the worker's goroutine.
 	share     *share // nil without an up-track
+	seated    bool   // takes part in share: not in a pause
 	index     int    // in share.downs
 	state     state
 	paused    bool
@@ -117,10 +118,8 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 		return
 	}
 	d.setState(idle)
-	if d.share != nil {
-		d.share.remove(d)
-		d.share = nil
-	}
+	d.unseat()
+	d.share = nil
 	d.numbers.Forget()
 	d.layers = layers{}
 	d.shown.Store(up)
@@ -129,9 +128,24 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 	}
 	d.share = up.shareOf(d.worker)
 	d.rate = up.track.Codec.ClockRate
-	d.share.add(d)
+	d.seat()
 	d.notBefore = 0
 	d.enter(now)
+}
+
+// seat has the track take part in its share, unless it is paused: then it needs nothing.
+func (d *DownTrack) seat() {
+	if d.share != nil && !d.paused && !d.seated {
+		d.seated = true
+		d.share.add(d)
+	}
+}
+
+func (d *DownTrack) unseat() {
+	if d.seated {
+		d.seated = false
+		d.share.remove(d)
+	}
 }
 
 // enter begins to forward, or to wait for the key frame to begin with.

@@ -38,12 +38,7 @@ func (d *DownTrack) serve(now media.Time) {
 	}
 	if n.paused != d.paused {
 		d.paused = n.paused
-		d.numbers.Break()
-		d.notBefore = 0
-		if to := d.target; to != nil && d.paused {
-			d.attach(to.up, now) // nothing is seen: no reason to wait
-		}
-		d.enter(now)
+		d.pause(now)
 	}
 	if d.share == nil {
 		return
@@ -54,6 +49,22 @@ func (d *DownTrack) serve(now media.Time) {
 	for _, wire := range n.nacks[:n.nacked] {
 		d.repeat(wire, n.rtt, now)
 	}
+}
+
+// pause begins or ends a pause.
+func (d *DownTrack) pause(now media.Time) {
+	d.numbers.Break()
+	d.notBefore = 0
+	if to := d.target; to != nil && d.paused {
+		d.attach(to.up, now) // nothing is seen: no reason to wait
+	}
+	d.setState(idle)
+	if d.paused {
+		d.unseat()
+	} else {
+		d.seat()
+	}
+	d.enter(now)
 }
 
 // repeat sends a packet again, by the number that the viewer knows it by.

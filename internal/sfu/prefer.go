@@ -124,12 +124,12 @@ func (d *DownTrack) amidFrame() bool {
 
 // move goes over to the layer that was waited for, at the key frame that starts at start.
 func (d *DownTrack) move(start media.Seq, ts uint32, arrival media.Time) {
-	old, to, next := d.share, d.target, d.timeFor(d.target.up, ts, arrival)
+	to, next := d.target, d.timeFor(d.target.up, ts, arrival)
 	d.setState(idle)
-	old.remove(d)
-	d.past[1], d.past[0] = d.past[0], pastLayer{old.up, d.numbers.Epoch()}
+	d.unseat()
+	d.past[1], d.past[0] = d.past[0], pastLayer{d.share.up, d.numbers.Epoch()}
 	d.share = to
-	to.add(d) // before stay: somebody has to keep the share's place
+	d.seat() // before stay: somebody has to keep the share's place
 	d.stay()
 	d.shown.Store(to.up)
 	d.stats.moves.Add(1)

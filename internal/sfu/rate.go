@@ -12,8 +12,9 @@ const (
 	rateSlots = 4
 	// packetHead is what is counted for a packet beside its payload: a plain RTP header (RFC 3550 section 5.1).
 	packetHead = 12
-	// aliveFor is how long after its last packet a track counts as alive.
-	aliveFor = time.Second
+	// aliveFor is how long after its last packet a track counts as alive: a screen on which nothing moves sends one
+	// frame a second.
+	aliveFor = 1500 * time.Millisecond
 )
 
 // rateMeter measures a flow over its last second. count is for one goroutine, the rest for any.
@@ -73,7 +74,7 @@ func (u *UpTrack) Rate(now media.Time) media.Bitrate {
 	return media.Bitrate(u.rate.rate.Load())
 }
 
-// Alive says whether the track can be had: it has brought something in the last second, or sleeps, or was woken a
+// Alive says whether the track can be had: it has brought something a moment ago, or sleeps, or was woken a
 // moment ago.
 func (u *UpTrack) Alive(now media.Time) bool {
 	return u.rate.idle(now) < aliveFor || u.rest.quiet(now)

@@ -43,6 +43,18 @@ func (u *UpTrack) Wake() bool {
 	return true
 }
 
+// Viewers returns how many down-tracks, of any room, show the track or wait to, pauses aside.
+func (u *UpTrack) Viewers() int {
+	n := 0
+	for i := range u.shares {
+		n += int(u.shares[i].viewers.Load())
+	}
+	return n
+}
+
+// Resting says whether nothing need be expected of the track now: it sleeps, or was woken a moment ago.
+func (u *UpTrack) Resting(now media.Time) bool { return u.rest.quiet(now) }
+
 // wanted wakes the track for a viewer that may see it.
 func (u *UpTrack) wanted(d *DownTrack) {
 	if u == nil || !u.Asleep() {
