@@ -61,6 +61,20 @@ export enum InitialLayerPreference {
   HIGHEST_QUALITY = 'highest_quality',
 }
 
+/** Why a layer was chosen for a stream. */
+export enum StageStreamLayerSelectedReason {
+  SELECTED = 'selected',
+  /** The wanted layer cannot be had; the best one that can is given. */
+  UNAVAILABLE = 'unavailable',
+}
+
+/** The events of a stream that somebody else sends. */
+export enum RemoteStageStreamEvents {
+  ADAPTION_CHANGED = 'ADAPTION_CHANGED',
+  LAYERS_CHANGED = 'LAYERS_CHANGED',
+  LAYER_SELECTED = 'LAYER_SELECTED',
+}
+
 /** How good a network path is; larger is better. */
 export enum NetworkQuality {
   DOWN = 0,

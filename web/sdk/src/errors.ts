@@ -4,9 +4,17 @@ import { StageErrorCategory, StageErrorCode } from './enums.js';
 export class StageError extends Error {
   readonly code: StageErrorCode;
   readonly category: StageErrorCategory;
+  /** For a refused token exchange: what the server said. */
+  readonly details?: string;
 
-  constructor(code: StageErrorCode, category: StageErrorCategory, message: string) {
+  constructor(
+    code: StageErrorCode,
+    category: StageErrorCategory,
+    message: string,
+    details?: string,
+  ) {
     super(message);
+    if (details !== undefined) this.details = details;
     this.name = 'StageError';
     this.code = code;
     this.category = category;

@@ -2,6 +2,7 @@ export {
   InitialLayerPreference,
   JitterBufferMinDelay,
   NetworkQuality,
+  RemoteStageStreamEvents,
   StageConnectionState,
   StageErrorCategory,
   StageErrorCode,
@@ -9,6 +10,7 @@ export {
   StageLeftReason,
   StageParticipantPublishState,
   StageParticipantSubscribeState,
+  StageStreamLayerSelectedReason,
   StreamType,
   SubscribeType,
 } from './enums.js';
@@ -32,12 +34,26 @@ export type {
   StageParticipantInfo,
 } from './stage/participant.js';
 export { Stage, type StageConfiguration } from './stage/stage.js';
-export type { StageStrategy } from './stage/strategy.js';
+export type {
+  JitterBufferConfiguration,
+  SimulcastSubscribeConfiguration,
+  StageStrategy,
+  SubscribeConfiguration,
+} from './stage/strategy.js';
+export {
+  SimulcastLayerPresets,
+  type SimulcastConfiguration,
+  type SimulcastLocalLayerConfiguration,
+} from './streams/layers.js';
 export {
   LocalStageStream,
   type StageAudioConfiguration,
   type StageStreamConfiguration,
   type StageVideoConfiguration,
 } from './streams/local.js';
-export { RemoteStageStream } from './streams/remote.js';
+export {
+  RemoteStageStream,
+  type RemoteStageStreamEventMap,
+  type StageStreamLayer,
+} from './streams/remote.js';
 export { StageStream } from './streams/stream.js';

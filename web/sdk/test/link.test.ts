@@ -9,10 +9,11 @@ function setUp() {
   const link = new Link({
     platform,
     url: 'ws://h/events/topic',
-    token: 'token',
+    token: () => 'token',
     observer: {
       onState: (state) => heard.push(`state ${state.version} ${state.resumed}`),
       onChanges: (changes) => heard.push(`changes ${changes.map((c) => c.participant.id)}`),
+      onPersonal: (frame) => heard.push(`personal ${frame.type}`),
       onLost: () => heard.push('lost'),
       onEnded: (end) => heard.push(`ended ${end.kind === 'forced' ? end.reason : end.code}`),
     },

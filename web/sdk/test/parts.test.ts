@@ -148,6 +148,7 @@ describe('readFrame', () => {
           audioMuted: false,
           videoStopped: false,
           tracks: [],
+          layers: [],
         },
       ],
     });
@@ -163,6 +164,7 @@ describe('Roster', () => {
     audioMuted: false,
     videoStopped: false,
     tracks: ['audio', 'video'],
+    layers: [],
   });
   const words = (events: ReturnType<Roster['replace']>) =>
     events.map((e) => `${e.kind} ${e.kind === 'left' ? e.id : e.info.id}`);

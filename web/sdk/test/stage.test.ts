@@ -276,12 +276,66 @@ describe('publishing', () => {
     expect([...(set.stage.localParticipant?.capabilities ?? [])]).toEqual(['subscribe']);
   });
 
-  it('makes a new session when the path is lost', async () => {
+  it('repairs an interrupted path, and tells the server as often as it takes', async () => {
     const set = setUp({ publish: true, streams: [audio()] });
     await join(set);
     set.heard.length = 0;
+    let failures = 2;
+    set.platform.respond = () => {
+      if (failures-- > 0) throw new Error('no network');
+      return undefined;
+    };
     set.platform.peers[0]?.become('interrupted');
-    await vi.advanceTimersByTimeAsync(3900);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(set.platform.peers[0]?.restarts).toEqual(['server fragment']);
+    expect(set.platform.requests.slice(1)).toEqual(
+      [1, 2, 3].map(() => ({
+        method: 'PATCH',
+        url: 'http://127.0.0.1:7400/whip/sessions/1',
+        token: `Bearer ${set.token}`,
+      })),
+    );
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(set.heard).toEqual([]);
+    expect(set.platform.peers).toHaveLength(1);
+  });
+
+  it('looks for another path when the device is on another network', async () => {
+    const set = setUp({
+      publish: true,
+      streams: [audio()],
+      subscribe: SubscribeType.AUDIO_VIDEO,
+    });
+    await join(set, person('a'));
+    set.platform.online();
+    set.platform.online();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(set.platform.peers.map((peer) => peer.restarts.length)).toEqual([2, 2]);
+    expect(set.platform.peers).toHaveLength(2);
+  });
+
+  it('makes a new session when the server knows the old one no more', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    await join(set);
+    set.platform.respond = ({ method }) =>
+      method === 'PATCH'
+        ? Response.json({ code: 'SESSION_NOT_FOUND' }, { status: 404 })
+        : undefined;
+    set.platform.peers[0]?.become('interrupted');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(set.platform.peers.map((p) => p.closed)).toEqual([true, false]);
+    expect(set.stage.localParticipant?.isPublishing).toBe(true);
+  });
+
+  it('makes a new session when the path stays lost', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    set.platform.prepare = (peer) => {
+      peer.acceptRestart = () => Promise.resolve();
+    };
+    await join(set);
+    set.heard.length = 0;
+    set.platform.peers[0]?.become('interrupted');
+    await vi.advanceTimersByTimeAsync(7900);
     expect(set.heard).toEqual([]);
     await vi.advanceTimersByTimeAsync(1000);
     expect(set.heard).toEqual([
@@ -290,6 +344,32 @@ describe('publishing', () => {
       'PublishStateChanged local-1 published',
       'StreamsAdded local-1 [audio]',
     ]);
+  });
+
+  it('asks the servers that help when the first path does not come up', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    set.platform.prepare = (peer) => {
+      peer.connects = false;
+      peer.restart = ({ iceServers }) => {
+        peer.connects = true;
+        return Promise.resolve(JSON.stringify(iceServers));
+      };
+    };
+    set.platform.respond = ({ method }) =>
+      method === 'POST'
+        ? new Response('answer', {
+            status: 201,
+            headers: {
+              Location: '/whip/sessions/9',
+              Link: '<turn:h:3478?transport=tcp>; rel="ice-server"; username="u"; credential="c;,"',
+            },
+          })
+        : undefined;
+    await join(set);
+    expect(set.heard.at(-1)).toBe('PublishStateChanged local-1 attempting_publish');
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(set.heard.at(-1)).toBe('StreamsAdded local-1 [audio]');
+    expect(set.platform.peers).toHaveLength(1);
   });
 
   it('waits for an interrupted path that heals', async () => {
@@ -364,7 +444,10 @@ describe('subscribing', () => {
   it('asks for audio alone when that is all that is wanted', async () => {
     const set = setUp({ subscribe: SubscribeType.AUDIO_ONLY });
     await join(set, person('a'));
-    expect(set.platform.peers[0]?.options).toEqual({ direction: 'receive', kinds: ['audio'] });
+    expect(set.platform.peers[0]?.options).toMatchObject({
+      direction: 'receive',
+      kinds: ['audio'],
+    });
   });
 
   it('takes away only the video when the wish narrows to audio', async () => {

@@ -7,6 +7,8 @@ export interface Answer {
   sdp: string;
   /** The session's own URL. */
   location: string;
+  /** The servers that help to reach it; empty when it offers none. */
+  iceServers: RTCIceServer[];
 }
 
 /**
@@ -28,7 +30,36 @@ export async function postOffer(
   });
   if (response.status !== 201) throw await refusal(response);
   const location = response.headers.get('Location') ?? '';
-  return { sdp: await response.text(), location: new URL(location, response.url || url).href };
+  return {
+    sdp: await response.text(),
+    location: new URL(location, response.url || url).href,
+    iceServers: readIceServers(response.headers.get('Link') ?? ''),
+  };
+}
+
+/**
+ * Tells the server of an ICE restart (RFC 9725 4.3.3); resolves with its fragment. Rejects with an
+ * ExchangeError that is retryable when nothing came of it.
+ */
+export async function patchSession(
+  platform: Platform,
+  location: string,
+  token: string,
+  fragment: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const response = await request(platform, location, {
+    method: 'PATCH',
+    headers: {
+      Authorization: `Bearer ${token}`,
+      'Content-Type': 'application/trickle-ice-sdpfrag',
+      'If-Match': '*',
+    },
+    body: fragment,
+    signal,
+  });
+  if (response.status !== 200) throw await refusal(response);
+  return response.text();
 }
 
 /**
@@ -43,6 +74,29 @@ export function deleteSession(platform: Platform, location: string, token: strin
       keepalive: true,
     })
     .catch(() => undefined);
+}
+
+/** Reads `Link: <turn:…>; rel="ice-server"; username="…"; credential="…"` (RFC 9725 4.6). */
+export function readIceServers(header: string): RTCIceServer[] {
+  const servers: RTCIceServer[] = [];
+  for (const [, url = '', rest = ''] of header.matchAll(
+    /<([^>]*)>((?:\s*;[^;,"]*(?:"[^"]*")?)*)/g,
+  )) {
+    const parameters = new Map(
+      [...rest.matchAll(/;\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^;,\s]*))/g)].map(
+        ([, name = '', quoted, bare]) => [name.toLowerCase(), quoted ?? bare ?? ''] as const,
+      ),
+    );
+    if (parameters.get('rel') !== 'ice-server' || !/^(stun|turn)s?:/i.test(url)) continue;
+    const username = parameters.get('username');
+    const credential = parameters.get('credential');
+    servers.push({
+      urls: url,
+      ...(username === undefined ? {} : { username }),
+      ...(credential === undefined ? {} : { credential }),
+    });
+  }
+  return servers;
 }
 
 async function request(platform: Platform, url: string, init: RequestInit): Promise<Response> {

@@ -2,7 +2,7 @@ import { StageErrorCode, type StreamType } from '../enums.js';
 import { ExchangeError } from '../errors.js';
 import type { LocalMedia, Peer, PeerOptions, PeerState, Platform } from '../peer/platform.js';
 import { backOff, wait } from '../wait.js';
-import { deleteSession, postOffer } from './exchange.js';
+import { deleteSession, patchSession, postOffer } from './exchange.js';
 
 export interface LegObserver {
   /** Media can flow; `tracks` is what the other side sends. */
@@ -16,7 +16,8 @@ export interface LegObserver {
 export interface LegOptions {
   platform: Platform;
   url: string;
-  token: string;
+  /** The present token: it may be exchanged for another. */
+  token(): string;
   /** Asked before each attempt, since what is to be sent may have changed. */
   peerOptions(): PeerOptions;
   observer: LegObserver;
@@ -26,8 +27,13 @@ export interface LegOptions {
 export const giveUpMs = 30_000;
 /** One attempt: from the offer to an encrypted path. */
 const attemptMs = 10_000;
-/** A path that is interrupted this long is taken for lost. */
-const interruptedMs = 4000;
+/** A path that is interrupted this long is taken for lost, with all that was tried to repair it. */
+const interruptedMs = 8000;
+/** How long one attempt to tell the server of a restart may take, and the pause before the next. */
+const tellMs = 3000;
+const repairPauseMs = 500;
+/** A path that needs longer than this to come up may need the help of the server's ICE servers. */
+const helpMs = 2500;
 const firstPauseMs = 400;
 const lastPauseMs = 5000;
 
@@ -40,13 +46,17 @@ interface Session {
 }
 
 /**
- * Leg keeps one media session with the server, to publish or to subscribe. When the path breaks it
- * makes a new session; after 30 seconds without success it gives up.
+ * Leg keeps one media session with the server, to publish or to subscribe. A path that is
+ * interrupted is repaired by an ICE restart; when that fails, a new session is made; after 30
+ * seconds without success the leg gives up.
  */
 export class Leg {
   readonly #options: LegOptions;
   readonly #abort = new AbortController();
   #session: Session | undefined;
+  /** What the server last offered to help with. */
+  #iceServers: RTCIceServer[] = [];
+  #delayMs = 0;
 
   constructor(options: LegOptions) {
     this.#options = options;
@@ -59,6 +69,11 @@ export class Leg {
   /** Takes a session that came up before that time for lost, and makes a new one. */
   restart(before: number): void {
     if (this.#session !== undefined && this.#session.since <= before) this.#session.path.end();
+  }
+
+  /** The device is on another network: looks for another path before this one is missed. */
+  moved(): void {
+    if (this.#session !== undefined) void this.#repair(this.#session);
   }
 
   /** Ends the leg. Tells the server unless it is known to have ended the session by itself. */
@@ -74,6 +89,16 @@ export class Leg {
 
   async replace(kind: StreamType, media: LocalMedia | undefined): Promise<void> {
     await this.#session?.peer.replace(kind, media);
+  }
+
+  async activate(layers: ReadonlyMap<string, boolean>): Promise<void> {
+    await this.#session?.peer.activate(layers);
+  }
+
+  /** Plays what is received at least that many milliseconds late. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+    this.#session?.peer.delay(ms);
   }
 
   async stats(track: MediaStreamTrack): Promise<RTCStatsReport | undefined> {
@@ -110,12 +135,50 @@ export class Leg {
       return this.#delete(session.location);
     }
     this.#session = session;
+    session.peer.delay(this.#delayMs);
+    session.path.onInterrupted = () => void this.#repair(session);
     this.#options.observer.onUp(session.path.tracks);
     await session.path.down;
     if (signal.aborted) return;
     this.#session = undefined;
     session.peer.close();
     this.#options.observer.onDown();
+  }
+
+  // Makes ICE restarts until the server has heard of one; then the browser looks for a path.
+  async #repair(session: Session): Promise<void> {
+    const { path } = session;
+    path.isRepairWanted = true;
+    if (path.isBeingRepaired) return;
+    path.isBeingRepaired = true;
+    while (path.isRepairWanted && !path.isOver) {
+      path.isRepairWanted = false;
+      try {
+        await this.#restart(session);
+      } catch (thrown) {
+        // The server does not know the session any more, or will not have it.
+        if (!asExchangeError(thrown).retryable) path.end();
+        await wait(repairPauseMs, this.#abort.signal);
+        path.isRepairWanted ||= path.isInterrupted;
+      }
+    }
+    path.isBeingRepaired = false;
+  }
+
+  async #restart({ peer, location }: Session): Promise<void> {
+    const { platform, token } = this.#options;
+    const attempt = new AbortController();
+    const stop = () => attempt.abort();
+    const timer = setTimeout(stop, tellMs);
+    this.#abort.signal.addEventListener('abort', stop);
+    try {
+      const fragment = await peer.restart({ iceServers: this.#iceServers });
+      const answer = await patchSession(platform, location, token(), fragment, attempt.signal);
+      await peer.acceptRestart(answer);
+    } finally {
+      clearTimeout(timer);
+      this.#abort.signal.removeEventListener('abort', stop);
+    }
   }
 
   async #connect(life: AbortSignal): Promise<Session> {
@@ -127,27 +190,36 @@ export class Leg {
     };
     const timer = setTimeout(stop, attemptMs);
     life.addEventListener('abort', stop);
-    const peer = this.#options.platform.createPeer(this.#options.peerOptions(), path);
+    const peer = this.#options.platform.createPeer(
+      { iceServers: this.#iceServers, ...this.#options.peerOptions() },
+      path,
+    );
     let location: string | undefined;
+    let helper: ReturnType<typeof setTimeout> | undefined;
     try {
       const { platform, url, token } = this.#options;
-      const answer = await postOffer(platform, url, token, await peer.offer(), attempt.signal);
-      location = answer.location;
+      const answer = await postOffer(platform, url, token(), await peer.offer(), attempt.signal);
+      const session = { peer, path, location: (location = answer.location), since: 0 };
+      this.#iceServers = answer.iceServers;
       await peer.accept(answer.sdp);
+      if (answer.iceServers.length > 0) {
+        helper = setTimeout(() => void this.#repair(session), helpMs);
+      }
       await path.connected;
-      return { peer, path, location, since: Date.now() };
+      return { ...session, since: Date.now() };
     } catch (thrown) {
       peer.close();
       if (location !== undefined) this.#delete(location);
       throw thrown;
     } finally {
       clearTimeout(timer);
+      clearTimeout(helper);
       life.removeEventListener('abort', stop);
     }
   }
 
   #delete(location: string): void {
-    deleteSession(this.#options.platform, location, this.#options.token);
+    deleteSession(this.#options.platform, location, this.#options.token());
   }
 }
 
@@ -156,6 +228,11 @@ class Path {
   readonly tracks: MediaStreamTrack[] = [];
   readonly connected: Promise<void>;
   readonly down: Promise<void>;
+  isInterrupted = false;
+  isOver = false;
+  isBeingRepaired = false;
+  isRepairWanted = false;
+  onInterrupted: () => void = () => undefined;
   #up: () => void = () => undefined;
   #fail: (error: Error) => void = () => undefined;
   #lose: () => void = () => undefined;
@@ -178,14 +255,22 @@ class Path {
   }
 
   onState(state: PeerState): void {
-    clearTimeout(this.#patience);
-    if (state === 'connected') this.#up();
-    if (state === 'down') this.end();
-    if (state === 'interrupted') this.#patience = setTimeout(() => this.end(), interruptedMs);
+    if (this.isOver) return;
+    if (state === 'down') return this.end();
+    if (state === 'connected') {
+      this.isInterrupted = false;
+      clearTimeout(this.#patience);
+      this.#up();
+    }
+    if (state !== 'interrupted' || this.isInterrupted) return;
+    this.isInterrupted = true;
+    this.#patience = setTimeout(() => this.end(), interruptedMs);
+    this.onInterrupted();
   }
 
   end(reason = new ExchangeError(StageErrorCode.FAILED, 'Media path lost', true)): void {
     clearTimeout(this.#patience);
+    this.isOver = true;
     this.#fail(reason);
     this.#lose();
   }

@@ -8,9 +8,27 @@ export const browser: Platform = {
   createPeer: (options, observer) => new BrowserPeer(options, observer),
   onOnline(callback) {
     addEventListener('online', callback);
-    return () => removeEventListener('online', callback);
+    const stop = onNetworkChange(callback);
+    return () => {
+      removeEventListener('online', callback);
+      stop();
+    };
   },
 };
+
+// From Wi-Fi to mobile and back; only some browsers say which it is. The event comes for much less.
+function onNetworkChange(callback: () => void): () => void {
+  const { connection } = navigator as { connection?: EventTarget & { type?: string } };
+  if (connection === undefined) return () => undefined;
+  let before = connection.type;
+  const onChange = () => {
+    const now = connection.type;
+    if (now !== before && now !== 'none') callback();
+    before = now;
+  };
+  connection.addEventListener('change', onChange);
+  return () => connection.removeEventListener('change', onChange);
+}
 
 function openSocket(url: string, protocol: string, observer: SocketObserver): Socket {
   const socket = new WebSocket(url, protocol);

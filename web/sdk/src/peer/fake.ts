@@ -1,6 +1,7 @@
 import { StreamType } from '../enums.js';
 import type {
   LocalMedia,
+  PathHelp,
   Peer,
   PeerObserver,
   PeerOptions,
@@ -14,6 +15,7 @@ import type {
 export class FakeTrack extends EventTarget {
   enabled = true;
   readyState = 'live';
+  size: MediaTrackSettings = { width: 1280, height: 720 };
   constructor(
     readonly kind: 'audio' | 'video',
     readonly id: string = `${kind}-${Math.random().toString(36).slice(2)}`,
@@ -21,9 +23,15 @@ export class FakeTrack extends EventTarget {
     super();
   }
 
-  /** The track as code under test sees it. */
-  static make(kind: 'audio' | 'video', id?: string): MediaStreamTrack {
-    return new FakeTrack(kind, id) as unknown as MediaStreamTrack;
+  /** The track as code under test sees it; a video is of 1280x720 unless it is of another size. */
+  static make(kind: 'audio' | 'video', id?: string, size?: MediaTrackSettings): MediaStreamTrack {
+    const track = new FakeTrack(kind, id);
+    if (size !== undefined) track.size = size;
+    return track as unknown as MediaStreamTrack;
+  }
+
+  getSettings(): MediaTrackSettings {
+    return this.kind === 'video' ? this.size : {};
   }
 }
 
@@ -62,6 +70,10 @@ export class FakeSocket implements Socket {
 export class FakePeer implements Peer {
   readonly tracks: MediaStreamTrack[] = [];
   readonly replaced: [StreamType, LocalMedia | undefined][] = [];
+  readonly activated: Record<string, boolean>[] = [];
+  /** The fragments of the server that were taken. */
+  readonly restarts: string[] = [];
+  delayMs = 0;
   closed = false;
   /** What it says when asked for statistics. */
   readonly report = new Map<string, Record<string, unknown>>();
@@ -87,6 +99,25 @@ export class FakePeer implements Peer {
     }
     if (this.connects) this.become('connected');
     return Promise.resolve();
+  }
+
+  restart(_help: PathHelp): Promise<string> {
+    return Promise.resolve('fragment');
+  }
+
+  acceptRestart(fragment: string): Promise<void> {
+    this.restarts.push(fragment);
+    if (this.connects) this.become('connected');
+    return Promise.resolve();
+  }
+
+  activate(layers: ReadonlyMap<string, boolean>): Promise<void> {
+    this.activated.push(Object.fromEntries(layers));
+    return Promise.resolve();
+  }
+
+  delay(ms: number): void {
+    this.delayMs = ms;
   }
 
   replace(kind: StreamType, media: LocalMedia | undefined): Promise<void> {
@@ -139,11 +170,12 @@ export class FakePlatform implements Platform {
 
   async fetch(url: string, init: RequestInit): Promise<Response> {
     const token = new Headers(init.headers).get('Authorization') ?? '';
-    const request = { method: init.method ?? 'GET', url, token };
+    const request: FakeRequest = { method: init.method ?? 'GET', url, token };
     this.requests.push(request);
     const response = await this.respond(request);
     if (response !== undefined) return response;
     if (request.method === 'DELETE') return new Response(null, { status: 200 });
+    if (request.method === 'PATCH') return new Response('server fragment', { status: 200 });
     this.#sessions += 1;
     const headers = { Location: `/whip/sessions/${this.#sessions}` };
     return new Response('answer', { status: 201, headers });
@@ -161,7 +193,7 @@ export class FakePlatform implements Platform {
     return () => this.#online.delete(callback);
   }
 
-  /** The device comes online. */
+  /** The device comes online, or on another network. */
   online(): void {
     for (const callback of this.#online) callback();
   }

@@ -8,7 +8,7 @@ export interface Platform {
   openSocket(url: string, protocol: string, observer: SocketObserver): Socket;
   fetch(url: string, init: RequestInit): Promise<Response>;
   createPeer(options: PeerOptions, observer: PeerObserver): Peer;
-  /** Calls back whenever the device comes online; the result ends that. */
+  /** Calls back whenever the device comes online or changes its network; the result ends that. */
   onOnline(callback: () => void): () => void;
 }
 
@@ -33,28 +33,53 @@ export interface PeerObserver {
   onTrack(track: MediaStreamTrack): void;
 }
 
-/** One medium to send, and how much of the line it may take. */
-export interface LocalMedia {
-  track: MediaStreamTrack;
+/** One form in which a medium is sent. */
+export interface Encoding {
+  /** The name of the layer; empty when there is only one. */
+  rid: string;
   /** Bits per second. */
   maxBitrate: number;
   /** Frames per second; for video. */
   maxFramerate?: number;
+  /** How many times smaller than the track the picture is; for video. */
+  scaleDownBy?: number;
+}
+
+/** One medium to send, and how much of the line it may take. */
+export interface LocalMedia {
+  track: MediaStreamTrack;
+  /** From the smallest layer to the largest. */
+  encodings: Encoding[];
   /** For audio: send both channels. */
   stereo?: boolean;
 }
 
-export type PeerOptions =
-  | { direction: 'send'; media: Partial<Record<StreamType, LocalMedia>> }
-  | { direction: 'receive'; kinds: readonly StreamType[] };
+/** Servers that help to reach the other side. */
+export interface PathHelp {
+  iceServers?: RTCIceServer[];
+}
+
+export type PeerOptions = PathHelp &
+  (
+    | { direction: 'send'; media: Partial<Record<StreamType, LocalMedia>> }
+    | { direction: 'receive'; kinds: readonly StreamType[] }
+  );
 
 /** One peer connection: one offer, one answer, then media until it is closed. */
 export interface Peer {
   /** Resolves with the SDP offer. Rejects with CODEC_MISMATCH when H.264 or Opus is missing. */
   offer(): Promise<string>;
   accept(answer: string): Promise<void>;
+  /** Begins to look for another path; resolves with the fragment that tells the server. */
+  restart(help: PathHelp): Promise<string>;
+  /** Takes the server's fragment; media moves to the new path when it is there. */
+  acceptRestart(fragment: string): Promise<void>;
   /** Puts another track, or none, in the place of the one that is sent. */
   replace(kind: StreamType, media: LocalMedia | undefined): Promise<void>;
+  /** Sends these layers or stops sending them; a layer that is not named stays as it is. */
+  activate(layers: ReadonlyMap<string, boolean>): Promise<void>;
+  /** Plays what is received at least that many milliseconds late. */
+  delay(ms: number): void;
   stats(track: MediaStreamTrack): Promise<RTCStatsReport | undefined>;
   /** Ends it; the observer hears nothing more. */
   close(): void;

@@ -3,6 +3,20 @@
 
 import type { Played } from '../stage/stats.js';
 
+/** One of the encodings that a publisher sends of its video. */
+export interface LayerInfo {
+  rid: string;
+  /** In pixels; 0 while it is not known. */
+  width: number;
+  height: number;
+  /** False while nothing of it arrives at the server. */
+  active: boolean;
+  /** Bits per second; 0 while it is not known. */
+  bitrate: number;
+  /** Frames per second; 0 while it is not known. */
+  framerate: number;
+}
+
 /** A participant as the server describes it. */
 export interface RemoteInfo {
   id: string;
@@ -12,6 +26,19 @@ export interface RemoteInfo {
   audioMuted: boolean;
   videoStopped: boolean;
   tracks: string[];
+  /** From the smallest to the largest; empty when the video comes in one encoding. */
+  layers: LayerInfo[];
+}
+
+/** Which layer the server sends of a publisher, and why. */
+export interface SubscriptionStateFrame {
+  type: 'SUBSCRIPTION_STATE';
+  participantId: string;
+  /** Empty when the publisher sends no layers. */
+  layer: string;
+  /** True while no video is sent. */
+  paused: boolean;
+  reason: string;
 }
 
 export interface StageStateFrame {
@@ -30,18 +57,37 @@ export interface Change {
   participant: RemoteInfo;
 }
 
+/** What the server says to one participant about itself. */
+export type PersonalFrame =
+  | SubscriptionStateFrame
+  | { type: 'LAYERS_WANTED'; layers: { rid: string; wanted: boolean }[] }
+  | { type: 'TOKEN_EXCHANGED' }
+  | { type: 'EXCHANGE_FAILED'; code: string; message: string; retryAfterMs: number | undefined };
+
 export type ServerFrame =
   | StageStateFrame
   | { type: 'STAGE_UPDATE'; version: number; changes: Change[] }
   | { type: 'JOIN_ERROR'; code: string; message: string; retryAfterMs: number | undefined }
   | { type: 'FORCED_LEAVE'; reason: string; message: string }
+  | PersonalFrame
   | { type: 'PING' }
   | { type: 'PONG' };
+
+/** What a viewer wants of one publisher; what it leaves out stays as it is. */
+export interface SubscriptionWish {
+  participantId: string;
+  /** The rid of a layer, or `auto`. */
+  layer?: string;
+  audio?: boolean;
+  video?: boolean;
+}
 
 export type ClientFrame =
   | { type: 'PING' | 'PONG' | 'GET_STATE' | 'LEAVE' }
   | { type: 'STATS'; payload: { subscriptions: Played[] } }
-  | { type: 'SET_MEDIA_STATE'; payload: { audioMuted: boolean; videoStopped: boolean } };
+  | { type: 'SET_MEDIA_STATE'; payload: { audioMuted: boolean; videoStopped: boolean } }
+  | { type: 'SET_SUBSCRIPTION'; payload: SubscriptionWish }
+  | { type: 'EXCHANGE_TOKEN'; payload: { token: string } };
 
 /** Reads a frame; undefined for one that is unknown or broken, which the protocol says to ignore. */
 export function readFrame(text: string): ServerFrame | undefined {
@@ -63,10 +109,11 @@ export function readFrame(text: string): ServerFrame | undefined {
         version: number(payload['version'], 0),
         changes: list(payload['changes']).flatMap(readChange),
       };
-    case 'JOIN_ERROR': {
+    case 'JOIN_ERROR':
+    case 'EXCHANGE_FAILED': {
       const seconds = payload['retryAfterSeconds'];
       return {
-        type: 'JOIN_ERROR',
+        type: frame['type'],
         code: string(payload['code']),
         message: string(payload['message']),
         retryAfterMs: typeof seconds === 'number' ? seconds * 1000 : undefined,
@@ -78,6 +125,23 @@ export function readFrame(text: string): ServerFrame | undefined {
         reason: string(payload['reason']),
         message: string(payload['message']),
       };
+    case 'SUBSCRIPTION_STATE':
+      return {
+        type: 'SUBSCRIPTION_STATE',
+        participantId: string(payload['participantId']),
+        layer: string(payload['layer']),
+        paused: payload['paused'] === true,
+        reason: string(payload['reason']),
+      };
+    case 'LAYERS_WANTED':
+      return {
+        type: 'LAYERS_WANTED',
+        layers: list(payload['layers']).map((value) => {
+          const layer = record(value);
+          return { rid: string(layer['rid']), wanted: layer['wanted'] !== false };
+        }),
+      };
+    case 'TOKEN_EXCHANGED':
     case 'PING':
     case 'PONG':
       return { type: frame['type'] };
@@ -108,6 +172,23 @@ function readParticipant(value: unknown): RemoteInfo[] {
       audioMuted: p['audioMuted'] === true,
       videoStopped: p['videoStopped'] === true,
       tracks: list(p['tracks']).map(string),
+      layers: list(p['layers']).flatMap(readLayer),
+    },
+  ];
+}
+
+function readLayer(value: unknown): LayerInfo[] {
+  const layer = record(value);
+  const rid = string(layer['rid']);
+  if (rid === '') return [];
+  return [
+    {
+      rid,
+      width: number(layer['width'], 0),
+      height: number(layer['height'], 0),
+      active: layer['active'] !== false,
+      bitrate: number(layer['bitrate'], 0),
+      framerate: number(layer['framerate'], 0),
     },
   ];
 }

@@ -1,7 +1,13 @@
 import type { Platform, Socket } from '../peer/platform.js';
 import { version } from '../version.js';
 import { backOff } from '../wait.js';
-import { readFrame, type Change, type ClientFrame, type StageStateFrame } from './frames.js';
+import {
+  readFrame,
+  type Change,
+  type ClientFrame,
+  type PersonalFrame,
+  type StageStateFrame,
+} from './frames.js';
 
 /** Why a link ended for good. */
 export type LinkEnd =
@@ -12,6 +18,8 @@ export interface LinkObserver {
   /** Everything about the stage: after a join, after a return, and after a missed update. */
   onState(state: StageStateFrame): void;
   onChanges(changes: Change[]): void;
+  /** Something that concerns this participant alone. */
+  onPersonal(frame: PersonalFrame): void;
   /** The socket of an accepted join is gone; the link is coming back by itself. */
   onLost(): void;
   /** The server ended it. Nothing follows. */
@@ -22,7 +30,8 @@ export interface LinkOptions {
   platform: Platform;
   /** Events URL with the topic. */
   url: string;
-  token: string;
+  /** The present token: it may be exchanged for another. */
+  token(): string;
   observer: LinkObserver;
 }
 
@@ -83,7 +92,7 @@ export class Link {
     const query = `?sdk=${encodeURIComponent(`web ${version}`)}${resume}`;
     this.#asked = false;
     this.#retryAfterMs = undefined;
-    const socket = platform.openSocket(url + query, token, {
+    const socket = platform.openSocket(url + query, token(), {
       onMessage: (text) => {
         if (this.#socket === socket) this.#receive(text);
       },
@@ -122,6 +131,8 @@ export class Link {
         return;
       case 'PONG':
         return;
+      default:
+        return this.#options.observer.onPersonal(frame);
     }
   }
 

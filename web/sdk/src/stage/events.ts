@@ -4,8 +4,10 @@ import type {
   StageLeftReason,
   StageParticipantPublishState,
   StageParticipantSubscribeState,
+  StageStreamLayerSelectedReason,
 } from '../enums.js';
 import type { StageError } from '../errors.js';
+import type { RemoteStageStream, StageStreamLayer } from '../streams/remote.js';
 import type { StageStream } from '../streams/stream.js';
 import type { StageParticipantInfo } from './participant.js';
 
@@ -34,6 +36,22 @@ export interface StageEventMap {
   [StageEvents.STAGE_STREAM_MUTE_CHANGED]: (
     participant: StageParticipantInfo,
     stream: StageStream,
+  ) => void;
+  [StageEvents.STAGE_STREAM_ADAPTION_CHANGED]: (
+    participant: StageParticipantInfo,
+    stream: RemoteStageStream,
+    isAdapting: boolean,
+  ) => void;
+  [StageEvents.STAGE_STREAM_LAYERS_CHANGED]: (
+    participant: StageParticipantInfo,
+    stream: RemoteStageStream,
+    layers: StageStreamLayer[],
+  ) => void;
+  [StageEvents.STAGE_STREAM_LAYER_SELECTED]: (
+    participant: StageParticipantInfo,
+    stream: RemoteStageStream,
+    layer: StageStreamLayer | undefined,
+    reason: StageStreamLayerSelectedReason,
   ) => void;
   [StageEvents.STAGE_LEFT]: (reason: StageLeftReason) => void;
   [StageEvents.ERROR]: (error: StageError) => void;

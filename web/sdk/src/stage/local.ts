@@ -3,18 +3,21 @@ import type { Platform } from '../peer/platform.js';
 import type { ClientFrame, RemoteInfo } from '../signal/frames.js';
 import type { LocalStageStream } from '../streams/local.js';
 import type { TokenClaims } from '../token.js';
-import { localParticipant, type LocalParticipantInfo } from './participant.js';
+import { capabilitiesOf, localParticipant, type LocalParticipantInfo } from './participant.js';
 import { Publication } from './publication.js';
 import type { StageStrategy } from './strategy.js';
 
 export interface LocalOptions {
   platform: Platform;
-  claims: TokenClaims;
-  token: string;
+  /** The claims of the present token, and the token: it may be exchanged for another. */
+  claims(): TokenClaims;
+  token(): string;
   whipUrl: string;
   emit(event: StageEvents, ...args: unknown[]): void;
   /** Sends a frame; false when the stage is not connected. */
   send(frame: ClientFrame): boolean;
+  /** Told whenever publishing has begun or ended. */
+  onPublishing(isPublishing: boolean): void;
 }
 
 type Wanted = readonly (LocalStageStream | null | undefined)[];
@@ -28,14 +31,14 @@ export class Local {
 
   constructor(options: LocalOptions) {
     this.#options = options;
-    this.info = localParticipant(options.claims);
+    this.info = localParticipant(options.claims());
     this.#publication = this.#newPublication();
   }
 
   /** Publishes what the strategy now says. */
   apply(strategy: StageStrategy): void {
     const wanted =
-      this.#options.claims.allowPublish && strategy.shouldPublishParticipant(this.info)
+      this.#options.claims().allowPublish && strategy.shouldPublishParticipant(this.info)
         ? strategy.stageStreamsToPublish()
         : [];
     this.info.audioStream = first(wanted, StreamType.AUDIO);
@@ -51,6 +54,25 @@ export class Local {
     if (userId === this.info.userId && same) return;
     Object.assign(this.info, { userId, attributes });
     this.#options.emit(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, this.info);
+  }
+
+  /** Takes another token of this participant, before the server has agreed to it. */
+  exchange(claims: TokenClaims): void {
+    const { userId, attributes } = claims;
+    Object.assign(this.info, { userId, attributes, capabilities: capabilitiesOf(claims) });
+    if (claims.allowPublish) return;
+    this.halt({ tellServer: true });
+    this.rest();
+  }
+
+  /** Sends the layers that somebody watches, and stops the others. */
+  activate(layers: readonly { rid: string; wanted: boolean }[]): void {
+    this.#publication.activate(layers);
+  }
+
+  /** The device is on another network. */
+  moved(): void {
+    this.#publication.moved();
   }
 
   /** The socket is back; with `forgotten` the server knows nothing from before that time. */
@@ -78,6 +100,7 @@ export class Local {
       observer: {
         onState: (state) => {
           this.info.isPublishing = state === StageParticipantPublishState.PUBLISHED;
+          this.#options.onPublishing(state !== StageParticipantPublishState.NOT_PUBLISHED);
           emit(StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, this.info, state);
         },
         onAdded: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, this.info, streams),

@@ -26,9 +26,6 @@ export interface LocalParticipantInfo extends StageParticipantInfo {
 
 /** Describes the owner of a token. */
 export function localParticipant(claims: TokenClaims): LocalParticipantInfo {
-  const capabilities = new Set<StageParticipantCapability>();
-  if (claims.allowPublish) capabilities.add('publish');
-  if (claims.allowSubscribe) capabilities.add('subscribe');
   return {
     id: claims.participantId,
     userId: claims.userId,
@@ -38,10 +35,18 @@ export function localParticipant(claims: TokenClaims): LocalParticipantInfo {
     isPublishing: false,
     audioMuted: false,
     videoStopped: false,
-    capabilities,
+    capabilities: capabilitiesOf(claims),
     audioStream: undefined,
     videoStream: undefined,
   };
+}
+
+/** What the owner of a token may do. */
+export function capabilitiesOf(claims: TokenClaims): Set<StageParticipantCapability> {
+  const capabilities = new Set<StageParticipantCapability>();
+  if (claims.allowPublish) capabilities.add('publish');
+  if (claims.allowSubscribe) capabilities.add('subscribe');
+  return capabilities;
 }
 
 /** Describes a publisher that the server announced. That it may publish is all that is known. */

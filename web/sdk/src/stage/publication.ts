@@ -16,7 +16,7 @@ export interface PublicationObserver {
 export interface PublicationOptions {
   platform: Platform;
   url: string;
-  token: string;
+  token(): string;
   observer: PublicationObserver;
 }
 
@@ -37,6 +37,8 @@ export class Publication {
   readonly #slots = new Map<StreamType, Slot>();
   #leg: Leg | undefined;
   #state = NOT_PUBLISHED;
+  /** What the server has said of the layers of the present session: whether anybody watches them. */
+  #wanted = new Map<string, boolean>();
 
   constructor(options: PublicationOptions) {
     this.#options = options;
@@ -79,13 +81,28 @@ export class Publication {
     else if (this.#slots.size > 0) this.#start();
   }
 
+  /** The device is on another network. */
+  moved(): void {
+    this.#leg?.moved();
+  }
+
+  /** Sends the layers that somebody watches, and stops the others. */
+  activate(layers: readonly { rid: string; wanted: boolean }[]): void {
+    for (const { rid, wanted } of layers) this.#wanted.set(rid, wanted);
+    this.#activate();
+  }
+
   #start(): void {
     const { platform, url, token } = this.#options;
     this.#leg = new Leg({
       platform,
       url,
       token,
-      peerOptions: () => ({ direction: 'send', media: this.#media() }),
+      peerOptions: () => {
+        // A new session begins with all its layers.
+        this.#wanted.clear();
+        return { direction: 'send', media: this.#media() };
+      },
       observer: {
         onUp: () => this.#up(),
         onDown: () => {
@@ -106,6 +123,7 @@ export class Publication {
   #up(): void {
     // Tracks may have changed while the session was being made.
     for (const kind of [StreamType.AUDIO, StreamType.VIDEO]) this.#replace(kind);
+    this.#activate();
     this.#setState(PUBLISHED);
     this.#options.observer.onAdded(this.#streams());
   }
@@ -156,6 +174,12 @@ export class Publication {
     this.#leg?.replace(kind, this.#media()[kind]).catch((thrown: unknown) => {
       this.#options.observer.onError(toStageError(thrown, StageErrorCategory.PUBLISH_ERROR));
     });
+  }
+
+  #activate(): void {
+    if (this.#wanted.size === 0) return;
+    // A session that ends meanwhile takes its layers with it.
+    this.#leg?.activate(this.#wanted).catch(() => undefined);
   }
 
   #media(): Partial<Record<StreamType, LocalMedia>> {

@@ -1,35 +1,72 @@
-import { StageEvents } from '../enums.js';
+import {
+  JitterBufferMinDelay,
+  RemoteStageStreamEvents,
+  StageEvents,
+  StreamType,
+  SubscribeType,
+} from '../enums.js';
+import { clamp } from '../limits.js';
 import type { Platform } from '../peer/platform.js';
-import type { RemoteInfo } from '../signal/frames.js';
+import type { ClientFrame, RemoteInfo, SubscriptionStateFrame } from '../signal/frames.js';
+import type { LayerNews, RemoteStageStream } from '../streams/remote.js';
 import { remoteParticipant, type StageParticipantInfo } from './participant.js';
 import { playedOf, type Played } from './stats.js';
-import type { StageStrategy } from './strategy.js';
+import type { StageStrategy, SubscribeConfiguration } from './strategy.js';
 import { Subscription, type Offered } from './subscription.js';
+import { View } from './view.js';
 
 export interface RemoteOptions {
   platform: Platform;
-  token: string;
+  token(): string;
   whipUrl: string;
-  allowSubscribe: boolean;
+  allowSubscribe(): boolean;
+  /** Whether the local participant publishes, and so talks with the others. */
+  isPublishing(): boolean;
   emit(event: StageEvents, ...args: unknown[]): void;
+  /** Sends a frame; false when the stage is not connected. */
+  send(frame: ClientFrame): boolean;
 }
+
+const delays: Record<JitterBufferMinDelay, number> = {
+  [JitterBufferMinDelay.DEFAULT]: 0,
+  [JitterBufferMinDelay.LOW]: 100,
+  [JitterBufferMinDelay.MEDIUM]: 250,
+  [JitterBufferMinDelay.HIGH]: 500,
+};
+const maxDelayMs = 10_000;
 
 /** Remote is somebody else on the stage: who it is and what is received of it. */
 export class Remote {
   readonly info: StageParticipantInfo;
   readonly #options: RemoteOptions;
   readonly #subscription: Subscription;
+  readonly #view: View;
+  #strategy: StageStrategy | undefined;
+  #configuration: SubscribeConfiguration = {};
 
   constructor(info: RemoteInfo, options: RemoteOptions) {
     this.#options = options;
     this.info = remoteParticipant(info);
+    this.#view = new View(info.layers, {
+      participantId: info.id,
+      send: options.send,
+      preferred: (stream) => this.#preferred(stream),
+      onNews: (stream, news) => this.#tell(stream, news),
+    });
     this.#subscription = this.#newSubscription(info);
   }
 
   /** Subscribes to what the strategy now says. */
   apply(strategy: StageStrategy): void {
-    if (!this.#options.allowSubscribe) return;
-    this.#subscription.want(strategy.shouldSubscribeToParticipant(this.info));
+    if (!this.#options.allowSubscribe()) return;
+    this.#strategy = strategy;
+    const type = strategy.shouldSubscribeToParticipant(this.info);
+    if (type !== SubscribeType.NONE) {
+      this.#configuration = strategy.subscribeConfiguration?.(this.info) ?? {};
+      this.setDelay();
+    }
+    this.#subscription.want(type);
+    this.#view.ask();
   }
 
   update(info: RemoteInfo): void {
@@ -42,10 +79,29 @@ export class Remote {
       this.#options.emit(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, this.info);
     }
     this.#subscription.offer(offered(info));
+    this.#view.offer(info.layers);
+  }
+
+  /** Takes what the server says of the subscription. */
+  subscriptionChanged(state: SubscriptionStateFrame): void {
+    this.#view.update(state);
+  }
+
+  /** Plays as late as the strategy wants, or as early as possible while one talks with the others. */
+  setDelay(): void {
+    const minDelay = this.#configuration.jitterBuffer?.minDelay;
+    const ms = typeof minDelay === 'string' ? delays[minDelay] : minDelay;
+    this.#subscription.delay(this.#options.isPublishing() ? 0 : clamp(ms, 0, maxDelayMs, 0));
+  }
+
+  /** The device is on another network. */
+  moved(): void {
+    this.#subscription.moved();
   }
 
   /** The socket is back; with `forgotten` the server knows nothing from before that time. */
   reconnected(forgotten: number | undefined): void {
+    this.#view.repeat();
     if (forgotten !== undefined) this.#subscription.restart(forgotten);
   }
 
@@ -65,21 +121,57 @@ export class Remote {
 
   #newSubscription(info: RemoteInfo): Subscription {
     const { platform, token, whipUrl, emit } = this.#options;
+    const events = StageEvents;
     return new Subscription(offered(info), {
       platform,
       url: `${whipUrl}/subscribe/${encodeURIComponent(info.id)}`,
       token,
       observer: {
         onState: (state) =>
-          emit(StageEvents.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, this.info, state),
-        onAdded: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, this.info, streams),
-        onRemoved: (streams) =>
-          emit(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, this.info, streams),
-        onMute: (stream) => emit(StageEvents.STAGE_STREAM_MUTE_CHANGED, this.info, stream),
-        onError: (error) => emit(StageEvents.ERROR, error),
+          emit(events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, this.info, state),
+        onAdded: (streams) => {
+          emit(events.STAGE_PARTICIPANT_STREAMS_ADDED, this.info, streams);
+          const video = videoOf(streams);
+          if (video !== undefined) this.#view.show(video);
+        },
+        onRemoved: (streams) => {
+          if (videoOf(streams) !== undefined) this.#view.show(undefined);
+          emit(events.STAGE_PARTICIPANT_STREAMS_REMOVED, this.info, streams);
+        },
+        onMute: (stream) => emit(events.STAGE_STREAM_MUTE_CHANGED, this.info, stream),
+        onBegin: () => this.#view.begin(this.#configuration.simulcast?.initialLayerPreference),
+        onUp: () => this.#view.repeat(),
+        onWanted: (kinds) => this.#view.want(kinds),
+        onError: (error) => emit(events.ERROR, error),
       },
     });
   }
+
+  #preferred(stream: RemoteStageStream): string | undefined {
+    const layer = this.#strategy?.preferredLayerForStream?.(this.info, stream);
+    return (typeof layer === 'string' ? layer : layer?.label) || undefined;
+  }
+
+  #tell(stream: RemoteStageStream, { adaption, layers, selected }: LayerNews): void {
+    const { emit } = this.#options;
+    if (adaption !== undefined) {
+      stream.emit(RemoteStageStreamEvents.ADAPTION_CHANGED, adaption);
+      emit(StageEvents.STAGE_STREAM_ADAPTION_CHANGED, this.info, stream, adaption);
+    }
+    if (layers !== undefined) {
+      stream.emit(RemoteStageStreamEvents.LAYERS_CHANGED, layers);
+      emit(StageEvents.STAGE_STREAM_LAYERS_CHANGED, this.info, stream, layers);
+    }
+    if (selected !== undefined) {
+      const { layer, reason } = selected;
+      stream.emit(RemoteStageStreamEvents.LAYER_SELECTED, layer, reason);
+      emit(StageEvents.STAGE_STREAM_LAYER_SELECTED, this.info, stream, layer, reason);
+    }
+  }
+}
+
+function videoOf(streams: readonly RemoteStageStream[]): RemoteStageStream | undefined {
+  return streams.find((stream) => stream.streamType === StreamType.VIDEO);
 }
 
 function offered({ tracks, audioMuted, videoStopped }: RemoteInfo): Offered {

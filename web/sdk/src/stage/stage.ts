@@ -3,11 +3,12 @@ import { StageConnectionState, StageErrorCode, StageEvents, StageLeftReason } fr
 import type { StageError } from '../errors.js';
 import { browser } from '../peer/browser.js';
 import type { Platform } from '../peer/platform.js';
-import type { Change, StageStateFrame } from '../signal/frames.js';
+import type { Change, ClientFrame, PersonalFrame, StageStateFrame } from '../signal/frames.js';
 import { Link, type LinkEnd } from '../signal/link.js';
 import { Roster, type RosterEvent } from '../signal/roster.js';
 import { parseToken, type TokenClaims } from '../token.js';
 import { joinError, joinRefusal, leftReason } from './endings.js';
+import { Exchange, exchangeError, foreignClaim, meanwhile } from './exchange.js';
 import type { StageEventMap } from './events.js';
 import { Local } from './local.js';
 import type { LocalParticipantInfo } from './participant.js';
@@ -36,8 +37,8 @@ interface Joining {
  * says, and tells by events what happens. It may be left and joined again.
  */
 export class Stage extends Emitter<StageEventMap> {
-  readonly #token: string;
-  readonly #claims: TokenClaims;
+  #token: string;
+  #claims: TokenClaims;
   readonly #platform: Platform;
   readonly #endpoints: { events: string; whip: string };
   #strategy: StageStrategy;
@@ -53,6 +54,9 @@ export class Stage extends Emitter<StageEventMap> {
     { timer: ReturnType<typeof setTimeout>; state: StageStateFrame; changes: Change[] } | undefined;
   /** When the socket was last lost, in milliseconds since 1970. */
   #lostAt = 0;
+  #exchange: Exchange | undefined;
+  #isPublishing = false;
+  #stopListening: (() => void) | undefined;
   readonly #remotes = new Map<string, Remote>();
 
   /** Throws a StageError with TOKEN_MALFORMED when the token is none. */
@@ -71,6 +75,7 @@ export class Stage extends Emitter<StageEventMap> {
     this.leave = this.leave.bind(this);
     this.refreshStrategy = this.refreshStrategy.bind(this);
     this.replaceStrategy = this.replaceStrategy.bind(this);
+    this.exchangeToken = this.exchangeToken.bind(this);
     this.on = this.on.bind(this);
     this.off = this.off.bind(this);
     this.emit = this.emit.bind(this);
@@ -99,14 +104,16 @@ export class Stage extends Emitter<StageEventMap> {
     this.#link = new Link({
       platform: this.#platform,
       url: `${this.#endpoints.events}/${this.#claims.topic}`,
-      token: this.#token,
+      token: () => this.#token,
       observer: {
         onState: (state) => this.#stateArrived(state),
         onChanges: (changes) => this.#changesArrived(changes),
+        onPersonal: (frame) => this.#personalArrived(frame),
         onLost: () => this.#lost(),
         onEnded: (end) => this.#ended(end),
       },
     });
+    this.#stopListening = this.#platform.onOnline(() => this.#moved());
     this.#link.open();
     return joining.promise;
   }
@@ -135,13 +142,94 @@ export class Stage extends Emitter<StageEventMap> {
     this.refreshStrategy();
   }
 
+  /**
+   * Puts another token of this participant in the place of the present one: with other attributes,
+   * another user id or other capabilities. Resolves when the server has agreed. When it does not,
+   * the stage is left and the promise is rejected with TOKEN_EXCHANGE_FAILED.
+   */
+  async exchangeToken(newToken: string): Promise<void> {
+    const claims = parseToken(newToken);
+    const foreign = foreignClaim(this.#claims, claims);
+    if (foreign !== undefined) {
+      throw exchangeError('Token is of another participation', `${foreign} is not the same`);
+    }
+    if (this.#local === undefined) throw exchangeError('Stage is not joined');
+    if (this.#exchange !== undefined) throw exchangeError('Another exchange is not complete');
+    const exchange = new Exchange(newToken, claims, () =>
+      this.#failExchange('Operation timed out'),
+    );
+    this.#exchange = exchange;
+    this.#claims = meanwhile(this.#claims, claims);
+    this.#local.exchange(this.#claims);
+    if (!claims.allowSubscribe) this.#haltRemotes();
+    this.#askExchange();
+    return exchange.promise;
+  }
+
+  #askExchange(): void {
+    if (this.#exchange === undefined) return;
+    this.#link?.send({ type: 'EXCHANGE_TOKEN', payload: { token: this.#exchange.token } });
+  }
+
+  #exchanged(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || this.#local === undefined) return;
+    this.#exchange = undefined;
+    this.#token = exchange.token;
+    this.#claims = exchange.claims;
+    this.#local.exchange(exchange.claims);
+    this.emit(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, this.#local.info);
+    this.refreshStrategy();
+    exchange.succeed();
+  }
+
+  #failExchange(message: string, details?: string): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    this.#leave(StageLeftReason.FAILED_EXCHANGE, { tellServer: false });
+    exchange.fail(exchangeError(message, details));
+  }
+
+  #haltRemotes(): void {
+    for (const remote of this.#remotes.values()) {
+      remote.halt({ tellServer: true });
+      remote.rest();
+    }
+  }
+
+  #personalArrived(frame: PersonalFrame): void {
+    switch (frame.type) {
+      case 'SUBSCRIPTION_STATE':
+        return this.#remotes.get(frame.participantId)?.subscriptionChanged(frame);
+      case 'LAYERS_WANTED':
+        return this.#local?.activate(frame.layers);
+      case 'TOKEN_EXCHANGED':
+        return this.#exchanged();
+      case 'EXCHANGE_FAILED':
+        // The server is busy: the exchange has some seconds yet.
+        if (frame.retryAfterMs !== undefined) {
+          return this.#exchange?.askAgain(frame.retryAfterMs, () => this.#askExchange());
+        }
+        return this.#failExchange('Token exchange refused', `${frame.code}: ${frame.message}`);
+    }
+  }
+
+  #moved(): void {
+    this.#local?.moved();
+    for (const remote of this.#remotes.values()) remote.moved();
+  }
+
   #stateArrived(state: StageStateFrame): void {
     clearTimeout(this.#deadline);
     if (this.#local !== undefined && this.#untold === undefined) return this.#reconnected(state);
     this.#local ??= new Local({
       ...this.#common(),
-      claims: this.#claims,
-      send: (frame) => this.#link?.send(frame) ?? false,
+      claims: () => this.#claims,
+      onPublishing: (isPublishing) => {
+        this.#isPublishing = isPublishing;
+        for (const remote of this.#remotes.values()) remote.setDelay();
+      },
     });
     this.#roster ??= new Roster(this.#claims.participantId);
     this.#stats ??= new StatsTeller({
@@ -171,6 +259,7 @@ export class Stage extends Emitter<StageEventMap> {
     const forgotten = state.resumed ? undefined : this.#lostAt;
     this.#local?.reconnected(forgotten);
     for (const remote of this.#remotes.values()) remote.reconnected(forgotten);
+    this.#askExchange();
   }
 
   #changesArrived(changes: Change[]): void {
@@ -194,7 +283,8 @@ export class Stage extends Emitter<StageEventMap> {
       else {
         const remote = new Remote(event.info, {
           ...this.#common(),
-          allowSubscribe: this.#claims.allowSubscribe,
+          allowSubscribe: () => this.#claims.allowSubscribe,
+          isPublishing: () => this.#isPublishing,
         });
         this.#remotes.set(event.info.id, remote);
         this.emit(StageEvents.STAGE_PARTICIPANT_JOINED, remote.info);
@@ -237,6 +327,7 @@ export class Stage extends Emitter<StageEventMap> {
   #leave(reason: StageLeftReason, options: { tellServer: boolean }): void {
     const local = this.#local;
     const remotes = [...this.#remotes.values()];
+    const exchange = this.#exchange;
     this.#reset();
     for (const remote of remotes) remote.halt(options);
     local?.halt(options);
@@ -246,11 +337,13 @@ export class Stage extends Emitter<StageEventMap> {
     local?.rest();
     this.#setState(DISCONNECTED);
     this.emit(StageEvents.STAGE_LEFT, reason);
+    exchange?.fail(exchangeError('Left before the exchange was complete', reason));
   }
 
   #reset(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#untold?.timer);
+    this.#stopListening?.();
     this.#link?.leave();
     this.#stats?.stop();
     this.#stats = undefined;
@@ -260,13 +353,16 @@ export class Stage extends Emitter<StageEventMap> {
     this.#local = undefined;
     this.#roster = undefined;
     this.#untold = undefined;
+    this.#exchange = undefined;
+    this.#isPublishing = false;
   }
 
   #common() {
     return {
       platform: this.#platform,
-      token: this.#token,
+      token: () => this.#token,
       whipUrl: this.#endpoints.whip,
+      send: (frame: ClientFrame) => this.#link?.send(frame) ?? false,
       emit: (event: StageEvents, ...args: unknown[]) => this.emit(event, ...args),
     };
   }

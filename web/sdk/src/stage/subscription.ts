@@ -14,6 +14,12 @@ export interface SubscriptionObserver {
   onAdded(streams: RemoteStageStream[]): void;
   onRemoved(streams: RemoteStageStream[]): void;
   onMute(stream: RemoteStageStream): void;
+  /** A subscription is about to be made. */
+  onBegin(): void;
+  /** A session has begun: the server knows nothing of earlier wishes. */
+  onUp(): void;
+  /** What is wanted of what is carried. */
+  onWanted(kinds: readonly StreamType[]): void;
   onError(error: StageError): void;
 }
 
@@ -21,7 +27,7 @@ export interface SubscriptionOptions {
   platform: Platform;
   /** Subscribe URL of the publisher. */
   url: string;
-  token: string;
+  token(): string;
   observer: SubscriptionObserver;
 }
 
@@ -50,6 +56,7 @@ export class Subscription {
   readonly #options: SubscriptionOptions;
   #leg: Leg | undefined;
   #state = NOT_SUBSCRIBED;
+  #delayMs = 0;
   #wanted: readonly StreamType[] = [];
   /** What the present session was asked to carry. */
   #carried: readonly StreamType[] = [];
@@ -73,8 +80,20 @@ export class Subscription {
       this.halt({ tellServer: true });
       this.#wanted = wanted;
     }
+    this.#options.observer.onWanted(this.#wanted);
     if (this.#leg === undefined) this.#start();
     else this.#settle();
+  }
+
+  /** Plays at least that many milliseconds late. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+    this.#leg?.delay(ms);
+  }
+
+  /** The device is on another network. */
+  moved(): void {
+    this.#leg?.moved();
   }
 
   /** Takes what the publisher now says. */
@@ -118,6 +137,7 @@ export class Subscription {
     const { platform, url, token, observer } = this.#options;
     this.#carried = this.#wanted;
     const kinds = this.#carried;
+    observer.onBegin();
     this.#leg = new Leg({
       platform,
       url,
@@ -126,6 +146,7 @@ export class Subscription {
       observer: {
         onUp: (tracks) => {
           this.#tracks = tracks;
+          observer.onUp();
           this.#setState(SUBSCRIBED);
           this.#settle();
         },
@@ -140,6 +161,7 @@ export class Subscription {
         },
       },
     });
+    this.#leg.delay(this.#delayMs);
     this.#setState(ATTEMPTING_SUBSCRIBE);
     this.#leg.open();
   }

@@ -4,12 +4,9 @@ import {
   clamp,
   STAGE_MAX_AUDIO_BITRATE_KBPS,
   STAGE_MAX_AUDIO_BITRATE_KBPS_DEFAULT,
-  STAGE_MAX_BITRATE,
-  STAGE_MAX_FRAMERATE,
   STAGE_MIN_AUDIO_BITRATE_KBPS,
-  STAGE_MIN_BITRATE,
-  STAGE_MIN_FRAMERATE,
 } from '../limits.js';
+import { checkLayers, encodingsFor, layerWishes, type SimulcastConfiguration } from './layers.js';
 import { StageStream } from './stream.js';
 
 export interface StageVideoConfiguration {
@@ -21,6 +18,8 @@ export interface StageVideoConfiguration {
   minBitrate?: number;
   /** Frames per second; from STAGE_MIN_FRAMERATE to STAGE_MAX_FRAMERATE, which is the default. */
   maxFramerate?: number;
+  /** Off by default. Browsers other than Chrome and Edge on a desktop send one layer all the same. */
+  simulcast?: SimulcastConfiguration;
 }
 
 export interface StageAudioConfiguration {
@@ -41,7 +40,7 @@ export interface LocalStageStreamEventMap {
 export class LocalStageStream extends StageStream<LocalStageStreamEventMap> {
   readonly mediaConfig: StageStreamConfiguration;
 
-  /** Throws a TypeError without a track. */
+  /** Throws a TypeError without a track, and a RangeError for layers that cannot be sent. */
   constructor(
     track: MediaStreamTrack,
     config: StageVideoConfiguration | StageAudioConfiguration = {},
@@ -51,6 +50,7 @@ export class LocalStageStream extends StageStream<LocalStageStreamEventMap> {
     }
     super(track);
     this.mediaConfig = { ...config };
+    if (this.streamType === StreamType.VIDEO) checkLayers(layerWishes(this.mediaConfig));
   }
 
   /** Mutes or unmutes; the media session stays up. */
@@ -71,19 +71,11 @@ export function localMedia(stream: LocalStageStream): LocalMedia {
       STAGE_MAX_AUDIO_BITRATE_KBPS,
       STAGE_MAX_AUDIO_BITRATE_KBPS_DEFAULT,
     );
-    return { track, maxBitrate: kbps * 1000, stereo: config.stereo === true };
+    return {
+      track,
+      encodings: [{ rid: '', maxBitrate: kbps * 1000 }],
+      stereo: config.stereo === true,
+    };
   }
-  const kbps = clamp(
-    config.maxVideoBitrateKbps ?? config.maxBitrate,
-    STAGE_MIN_BITRATE,
-    STAGE_MAX_BITRATE,
-    STAGE_MAX_BITRATE,
-  );
-  const maxFramerate = clamp(
-    config.maxFramerate,
-    STAGE_MIN_FRAMERATE,
-    STAGE_MAX_FRAMERATE,
-    STAGE_MAX_FRAMERATE,
-  );
-  return { track, maxBitrate: kbps * 1000, maxFramerate };
+  return { track, encodings: encodingsFor(track.getSettings(), layerWishes(config)) };
 }
