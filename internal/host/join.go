@@ -21,6 +21,8 @@ type Socket interface {
 	Replay(w Welcome, missed []*Announcement)
 	// Announce sends an update that all sockets of the stage get.
 	Announce(a *Announcement)
+	// Tell sends what was wrong with something other than a frame, such as a publication that was ended.
+	Tell(code live.Reason, message string)
 	// Exchanged tells that the participant goes on with another token.
 	Exchanged(e roster.Exchanged)
 	// Expel sends why the participation is over and closes. The channel is closed when that has been written, or never
