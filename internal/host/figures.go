@@ -100,6 +100,7 @@ type sample struct {
 	told      bool // when its first media came
 	tracks    [kinds]track
 	lost      uint64 // packets since the sample before
+	frames    frames // of layers
 }
 
 // track is a track's figures, and what was counted at the time of the sample.
@@ -171,8 +172,8 @@ func (s *sample) take(m *mediaSession, line rtc.Stats, transport string, now med
 		return began
 	}
 	for kind := range kinds {
-		if up := m.up[kind].Load(); up != nil {
-			s.lost += s.tracks[kind].seeUp(up, line.Lines[kind], since)
+		if source, counted, some := m.counted(media.Kind(kind), s); some {
+			s.lost += s.tracks[kind].seeUp(source, counted, line.Lines[kind], since)
 			s.tracks[kind].Kind, s.tracks[kind].Codec = media.Kind(kind), m.codec(media.Kind(kind))
 		}
 		if down := m.down[kind].Load(); down != nil {
@@ -194,10 +195,9 @@ func (m *mediaSession) codec(kind media.Kind) string {
 }
 
 // seeUp returns how many packets were lost since the sample before.
-func (t *track) seeUp(up *sfu.UpTrack, line rtc.Line, since time.Duration) (lost uint64) {
-	c := up.Stats()
-	if t.source != up {
-		*t = track{source: up, expected: line.Expected, missing: int64(line.Expected) - int64(line.Packets)}
+func (t *track) seeUp(source any, c sfu.UpStats, line rtc.Line, since time.Duration) (lost uint64) {
+	if t.source != source {
+		*t = track{source: source, expected: line.Expected, missing: int64(line.Expected) - int64(line.Packets)}
 	}
 	lost = t.lose(line.Expected, int64(line.Expected)-int64(line.Packets))
 	t.flow(c.Packets, c.Bytes, c.Frames, since)

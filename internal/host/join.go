@@ -25,6 +25,8 @@ type Socket interface {
 	Tell(code live.Reason, message string)
 	// Exchanged tells that the participant goes on with another token.
 	Exchanged(e roster.Exchanged)
+	// WantLayers tells a publisher which layers of its picture anybody wants; it need not send the others.
+	WantLayers(list []WantedLayer)
 	// Expel sends why the participation is over and closes. The channel is closed when that has been written, or never
 	// will be.
 	Expel(reason live.LeaveReason, message string) (told <-chan struct{})

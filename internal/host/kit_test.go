@@ -224,7 +224,7 @@ func (source) RequestPackets([]uint16) {}
 // fakeSocket remembers what it was told. It never reads slowly, unless told is kept open.
 type fakeSocket struct {
 	warned []live.Reason // guarded by mu
-	told chan struct{}
+	told   chan struct{}
 
 	mu        sync.Mutex
 	welcomes  []Welcome
@@ -232,6 +232,7 @@ type fakeSocket struct {
 	expelled  live.LeaveReason
 	exchanged []roster.Exchanged
 	retired   bool
+	wanted    [][]WantedLayer
 }
 
 func newFakeSocket() *fakeSocket {
@@ -263,6 +264,12 @@ func (s *fakeSocket) Tell(code live.Reason, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.warned = append(s.warned, code)
+}
+
+func (s *fakeSocket) WantLayers(list []WantedLayer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = append(s.wanted, list)
 }
 
 func (s *fakeSocket) Expel(reason live.LeaveReason, _ string) <-chan struct{} {

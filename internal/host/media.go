@@ -36,7 +36,9 @@ type mediaSession struct {
 
 	ended   bool                       // of session.run alone, as is
 	shownAs map[*mediaSession]struct{} // in other sessions
-	// Written by session.run alone:
+	layered layering                   // of a publication
+	steered atomic.Bool                // somebody chooses the layers of a subscription
+	// Written by session.run alone. Of layers it is the one that is shown to whoever has no wish:
 	up   [kinds]atomic.Pointer[sfu.UpTrack]
 	down [kinds]atomic.Pointer[sfu.DownTrack]
 }
@@ -103,14 +105,21 @@ func (s *session) addUp(m *mediaSession, kind media.Kind, up *sfu.UpTrack) {
 		m.closeUp(up)
 		return
 	}
-	if older := m.up[kind].Swap(up); older != nil {
-		m.closeUp(older)
+	first := true
+	if up.Track().RID != "" {
+		s.tending.start()
+		first = m.addLayer(up)
+	}
+	if first {
+		if older := m.up[kind].Swap(up); older != nil {
+			m.closeUp(older)
+		}
 	}
 	for there := range m.shownAs {
 		there.s.post(func() { there.s.addUp(there, kind, up) })
 	}
 	f := s.feeds[m.owner.id]
-	if f == nil || f.current != m {
+	if f == nil || f.current != m || !first {
 		return
 	}
 	for viewer := range f.viewers {
@@ -138,6 +147,9 @@ func (s *session) route(e roster.Route) {
 	}
 	f := s.feed(e.Publisher)
 	f.current = m
+	if m.layers() != nil {
+		s.tending.start()
+	}
 	for viewer := range f.viewers {
 		s.showAll(viewer, m)
 	}
@@ -202,6 +214,9 @@ func (s *session) endMedia(id roster.MediaID) {
 		if up := m.up[kind].Load(); up != nil {
 			m.closeUp(up)
 		}
+	}
+	for _, up := range m.layers() {
+		m.closeUp(up)
 	}
 	if m.peer != nil {
 		m.peer.Close()

@@ -9,7 +9,6 @@ import (
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/roster"
-	"github.com/proscenium-live/proscenium/internal/sfu"
 )
 
 // link is a replication: from the session in which the participant takes part to the one in which it is shown, too.
@@ -230,12 +229,7 @@ func (l *link) turnTo(of, shown *mediaSession) {
 
 // handOver returns the call that gives a session the tracks that a publication has by now.
 func handOver(to *session, of, shown *mediaSession) func() {
-	var ups []*sfu.UpTrack
-	for kind := range of.up {
-		if up := of.up[kind].Load(); up != nil {
-			ups = append(ups, up)
-		}
-	}
+	ups := of.ups()
 	return func() {
 		for _, up := range ups {
 			to.addUp(shown, up.Track().Kind, up)

@@ -100,11 +100,11 @@ func (m *mediaSession) breaks(b breach) {
 func (m *mediaSession) ups() []*sfu.UpTrack {
 	var list []*sfu.UpTrack
 	for kind := range m.up {
-		if up := m.up[kind].Load(); up != nil {
+		if up := m.up[kind].Load(); up != nil && up.Track().RID == "" {
 			list = append(list, up)
 		}
 	}
-	return list
+	return append(list, m.layers()...)
 }
 
 // gauge is what is remembered of a publication.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/sfu"
 )
@@ -34,6 +35,7 @@ type session struct {
 	// Of run alone:
 	sockets map[roster.SocketID]Socket
 	feeds   map[live.ParticipantID]*feed
+	tending tending
 }
 
 // step is one thing to do for run: an effect of the roster, or a call.
@@ -122,6 +124,7 @@ func (s *session) poke() {
 func (s *session) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer s.tending.stop()
 	for {
 		steps, next, some := s.take()
 		for _, st := range steps {
@@ -143,6 +146,10 @@ func (s *session) run() {
 		case <-s.wake:
 		case <-due:
 			_ = s.do(roster.Tick{}) // a Tick is never refused
+		case <-s.tending.due():
+			if !s.tend(media.Now()) {
+				s.tending.stop()
+			}
 		}
 	}
 }
@@ -176,10 +183,12 @@ func (s *session) apply(st step) {
 	case roster.Welcome:
 		if socket := s.socket(e.Socket); socket != nil {
 			socket.Welcome(s.welcome(e.State))
+			s.remindLayers(socket, e.State)
 		}
 	case roster.Replay:
 		if socket := s.socket(e.Socket); socket != nil {
 			socket.Replay(s.welcome(e.State), announcements(s.stage, e.Updates))
+			s.remindLayers(socket, e.State)
 		}
 	case roster.Announce:
 		a := &Announcement{Stage: s.stage, Update: e.Update}

@@ -96,6 +96,7 @@ type Participant struct {
 	AudioMuted   bool
 	VideoStopped bool
 	Tracks       []string // "audio", "video"; shared, not to be changed
+	Layers       []Layer  // of the picture, the lowest first; shared, not to be changed
 	Protocol     string   // how a publisher without a state socket publishes, such as "WHIP"
 }
 
@@ -180,7 +181,7 @@ func (p *participant) view() Participant {
 		AudioMuted: p.audioMuted, VideoStopped: p.videoStopped,
 	}
 	if p.live != nil {
-		v.IsPublishing, v.Tracks = true, p.live.tracks
+		v.IsPublishing, v.Tracks, v.Layers = true, p.live.tracks, p.live.layers
 		switch {
 		case p.replica != nil:
 			v.Protocol = p.replica.protocol

@@ -85,10 +85,10 @@ func (r *Roster) play(p *participant, c Mirror, now time.Time) {
 	}
 	older := p.live
 	if older != nil && older.id == c.Media {
-		older.tracks = c.Participant.Tracks
+		older.tracks, older.layers = c.Participant.Tracks, c.Participant.Layers
 		return
 	}
-	m := &media{id: c.Media, owner: p, tracks: c.Participant.Tracks, protocol: c.Protocol, connected: true}
+	m := &media{id: c.Media, owner: p, tracks: c.Participant.Tracks, layers: c.Participant.Layers, protocol: c.Protocol, connected: true}
 	r.media[m.id] = m
 	p.live = m
 	r.emit(Route{Publisher: p.ID, To: m.id})
@@ -151,5 +151,5 @@ func (r *Roster) IsReplica(id live.ParticipantID) bool {
 func (p Participant) equal(q Participant) bool {
 	return p.UserID == q.UserID && p.IsPublishing == q.IsPublishing && p.AudioMuted == q.AudioMuted &&
 		p.VideoStopped == q.VideoStopped && p.Protocol == q.Protocol &&
-		slices.Equal(p.Tracks, q.Tracks) && maps.Equal(p.Attributes, q.Attributes)
+		slices.Equal(p.Tracks, q.Tracks) && slices.Equal(p.Layers, q.Layers) && maps.Equal(p.Attributes, q.Attributes)
 }

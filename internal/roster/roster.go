@@ -105,6 +105,7 @@ type media struct {
 	publisher live.ParticipantID // whom it shows; "" for a publication
 	at        int                // its place in viewers[publisher]
 	tracks    []string
+	layers    []Layer // of its picture, the lowest first; nil without
 	protocol  string
 	connected bool
 }

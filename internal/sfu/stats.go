@@ -29,6 +29,25 @@ type UpStats struct {
 	Level      uint8 // RFC 6464 loudness of the last packet that told it
 }
 
+// Add adds the counters of another track. Size and Level stay.
+func (s *UpStats) Add(o UpStats) {
+	s.Packets += o.Packets
+	s.Bytes += o.Bytes
+	s.Once += o.Once
+	s.Frames += o.Frames
+	s.KeyFrames += o.KeyFrames
+	s.Lost += o.Lost
+	s.Recovered += o.Recovered
+	s.Nacks += o.Nacks
+	s.Plis += o.Plis
+	s.Probes += o.Probes
+	s.Duplicates += o.Duplicates
+	s.Late += o.Late
+	s.Strays += o.Strays
+	s.Refused += o.Refused
+	s.Backward += o.Backward
+}
+
 type upCounters struct {
 	packets, bytes, frames, keyFrames, lost, recovered, nacks, keyRequests atomic.Uint64
 	probes, duplicates, late, strays, refused, once, backward              atomic.Uint64

@@ -46,6 +46,7 @@ type participant struct {
 	AudioMuted   bool               `json:"audioMuted"`
 	VideoStopped bool               `json:"videoStopped"`
 	Tracks       []string           `json:"tracks"`
+	Layers       []layer            `json:"layers,omitempty"`
 	Protocol     string             `json:"protocol,omitempty"`
 }
 
@@ -117,6 +118,9 @@ func person(p roster.Participant) participant {
 	out := participant{
 		ID: p.ID, UserID: p.UserID, Attributes: p.Attributes, IsPublishing: p.IsPublishing,
 		AudioMuted: p.AudioMuted, VideoStopped: p.VideoStopped, Tracks: p.Tracks, Protocol: p.Protocol,
+	}
+	for _, l := range p.Layers {
+		out.Layers = append(out.Layers, layer{RID: l.RID, Width: l.Width, Height: l.Height, Active: l.Active})
 	}
 	if out.Attributes == nil {
 		out.Attributes = map[string]string{}

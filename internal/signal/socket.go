@@ -91,6 +91,9 @@ func (s *socket) Tell(code live.Reason, message string) {
 	s.send(encode(typeError, refusal{Code: string(code), Message: message}))
 }
 
+// WantLayers tells which layers anybody wants.
+func (s *socket) WantLayers(list []host.WantedLayer) { s.send(encodeWanted(list)) }
+
 // Expel tells why it is over.
 func (s *socket) Expel(reason live.LeaveReason, message string) <-chan struct{} {
 	s.end(encode(typeForced, forcedLeave{Reason: reason, Message: message}), closeForced, string(reason))
