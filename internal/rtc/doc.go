@@ -7,7 +7,7 @@
 //
 // Goroutines: Transport.Run owns the port's readers and one maintenance goroutine that does all timed work of
 // all peers. Each peer with a running DTLS association has the goroutines of pion/dtls and one that waits for
-// it to end; Run waits for these too.
+// it to end; Run waits for these too. Once media flows, associations rest (rest.go), and a peer has no goroutine.
 //
 // Locks: a peer has one for what comes in (rx), one for what goes out (tx), one for ICE and one for DTLS
 // records. rx may be held while the tx of any peer, or the peer's own ICE lock, is taken, never the other way

@@ -114,23 +114,24 @@ func (p *Peer) verify(chain [][]byte, _ [][]*x509.Certificate) error {
 	return errFingerprint
 }
 
-// wire is the network as the peer's DTLS association sees it: what the demultiplexer puts in, and the
-// selected path out.
+// wire carries the records of a peer's DTLS associations: what the demultiplexer puts in, and the selected path
+// out. There is one association at a time; while it rests (rest.go) there is none.
 type wire struct {
 	p *Peer
 
-	mu       sync.Mutex
-	started  bool
-	since    media.Time
-	ended    bool
-	queue    [][]byte
-	taken    int // bytes since the beginning
-	records  int // in the second, once connected
-	second   int64
-	deadline time.Time
-	timer    *time.Timer
-	ready    *sync.Cond
-	conn     *dtls.Conn // once connected
+	mu      sync.Mutex
+	started bool
+	since   media.Time
+	ended   bool
+	queue   [][]byte
+	taken   int // bytes since the beginning
+	records int // in the second, once connected
+	second  int64
+	heard   media.Time // when the last record came
+	ready   *sync.Cond
+	line    *line       // of the association that there is, nil before the first and while it rests
+	conn    *dtls.Conn  // once connected, nil while it rests
+	resting *dtls.State // what is left of it while it rests
 }
 
 func (w *wire) init(p *Peer) {
@@ -138,26 +139,34 @@ func (w *wire) init(p *Peer) {
 	w.ready = sync.NewCond(&w.mu)
 }
 
-// dtlsIn takes a record of an address that has consent; the first one starts the handshake.
+// dtlsIn takes a record of an address that has consent; the first one starts the handshake, and one that comes
+// while the association rests wakes it.
 func (p *Peer) dtlsIn(data []byte, _ packetio.Path, now media.Time) {
 	w := &p.wire
 	w.mu.Lock()
 	ok := !w.ended && len(w.queue) < wireQueue && w.allows(len(data), now)
+	run := p.shakeHands
 	start := ok && !w.started
+	if w.resting != nil {
+		ok = ok && sealedRecord(data)
+		run, start = p.wake, ok
+	}
+	var state *dtls.State
 	if ok {
 		w.started = true
-		if start {
+		if state, w.resting = w.resting, nil; start && state == nil {
 			w.since = now
 		}
+		w.heard = now
 		w.taken += len(data)
 		w.queue = append(w.queue, append([]byte(nil), data...))
-		w.ready.Signal()
+		w.ready.Broadcast()
 	}
 	w.mu.Unlock()
 	if !ok {
 		p.t.counters.DTLSDropped.Add(1)
 	}
-	if start && !p.t.start(p.shakeHands) {
+	if start && !p.t.start(func() { run(state) }) {
 		p.end(Closed)
 	}
 }
@@ -174,32 +183,12 @@ func (w *wire) allows(n int, now media.Time) bool {
 	return w.records <= recordsPerSecond
 }
 
-// ReadFrom waits for a record.
-func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
+// open gives an association the wire.
+func (w *wire) open(deaf bool) *line {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.queue) == 0 {
-		switch {
-		case w.ended:
-			return 0, nil, io.EOF
-		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
-			return 0, nil, os.ErrDeadlineExceeded
-		}
-		w.ready.Wait()
-	}
-	data := w.queue[0]
-	if w.queue = w.queue[1:]; len(w.queue) == 0 {
-		w.queue = nil
-	}
-	return copy(b, data), wireAddr{}, nil
-}
-
-// WriteTo sends a record over the selected path, wherever that leads at the moment.
-func (w *wire) WriteTo(b []byte, _ net.Addr) (int, error) {
-	if path := w.p.ice.selected.Load(); path != nil && len(b) <= packetio.MaxDatagram {
-		w.p.t.port.Send(*path, b)
-	}
-	return len(b), nil
+	w.line = &line{w: w, deaf: deaf}
+	return w.line
 }
 
 // keep leaves the association to end; it reports false if the end has come already.
@@ -214,35 +203,94 @@ func (w *wire) keep(conn *dtls.Conn) bool {
 func (w *wire) end() {
 	w.mu.Lock()
 	w.ended = true
-	conn := w.conn
-	w.conn = nil
-	if w.timer != nil {
-		w.timer.Stop()
+	conn, state := w.conn, w.resting
+	w.conn, w.resting = nil, nil
+	if w.line != nil && w.line.timer != nil {
+		w.line.timer.Stop()
 	}
 	w.ready.Broadcast()
 	w.mu.Unlock()
+	if state != nil {
+		conn = w.p.restoreForGoodbye(state)
+	}
 	if conn != nil {
 		_ = conn.Close() // sends close_notify
 	}
 }
 
-// Close is called by the association when it is over; the peer ends the wire itself.
-func (w *wire) Close() error {
-	w.end()
+// line is the wire as one association sees it.
+type line struct {
+	w *wire
+
+	// Guarded by w.mu.
+	closed   bool // nothing goes in or out any more
+	deaf     bool // nothing goes in: there is but a goodbye to say
+	deadline time.Time
+	timer    *time.Timer
+}
+
+// ReadFrom waits for a record.
+func (l *line) ReadFrom(b []byte) (int, net.Addr, error) {
+	w := l.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for l.closed || l.deaf || len(w.queue) == 0 {
+		switch {
+		case l.closed, w.ended && !l.deaf:
+			return 0, nil, io.EOF
+		case !l.deadline.IsZero() && !time.Now().Before(l.deadline):
+			return 0, nil, os.ErrDeadlineExceeded
+		}
+		w.ready.Wait()
+	}
+	data := w.queue[0]
+	if w.queue = w.queue[1:]; len(w.queue) == 0 {
+		w.queue = nil
+	}
+	return copy(b, data), wireAddr{}, nil
+}
+
+// WriteTo sends a record over the selected path, wherever that leads at the moment.
+func (l *line) WriteTo(b []byte, _ net.Addr) (int, error) {
+	w := l.w
+	w.mu.Lock()
+	closed := l.closed
+	w.mu.Unlock()
+	if path := w.p.ice.selected.Load(); path != nil && !closed && len(b) <= packetio.MaxDatagram {
+		w.p.t.port.Send(*path, b)
+	}
+	return len(b), nil
+}
+
+// Close is called by the association when it is over.
+func (l *line) Close() error {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	l.close()
 	return nil
 }
 
+// close is Close for a caller that holds w.mu.
+func (l *line) close() {
+	l.closed = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.w.ready.Broadcast()
+}
+
 // SetReadDeadline wakes readers at the time.
-func (w *wire) SetReadDeadline(t time.Time) error {
+func (l *line) SetReadDeadline(t time.Time) error {
+	w := l.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.deadline = t
-	if w.timer != nil {
-		w.timer.Stop()
-		w.timer = nil
+	l.deadline = t
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
 	}
-	if wait := time.Until(t); !t.IsZero() && wait > 0 {
-		w.timer = time.AfterFunc(wait, func() {
+	if wait := time.Until(t); !t.IsZero() && wait > 0 && !l.closed {
+		l.timer = time.AfterFunc(wait, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.ready.Broadcast()
@@ -253,13 +301,13 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 }
 
 // SetDeadline sets the read deadline: writes do not wait.
-func (w *wire) SetDeadline(t time.Time) error { return w.SetReadDeadline(t) }
+func (l *line) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
 
 // SetWriteDeadline does nothing: writes do not wait.
-func (*wire) SetWriteDeadline(time.Time) error { return nil }
+func (*line) SetWriteDeadline(time.Time) error { return nil }
 
 // LocalAddr names no address: the association need not know.
-func (*wire) LocalAddr() net.Addr { return wireAddr{} }
+func (*line) LocalAddr() net.Addr { return wireAddr{} }
 
 type wireAddr struct{}
 
@@ -273,11 +321,9 @@ func (w *wire) handshaking() (media.Time, bool) {
 	return w.since, w.started
 }
 
-// shakeHands runs the association: the handshake, and then nothing but the wait for its end.
-func (p *Peer) shakeHands() {
-	ctx, cancel := context.WithTimeout(context.Background(), p.t.options.HandshakeTimeout)
-	defer cancel()
-	conn, err := dtls.ServerWithOptions(&p.wire, wireAddr{},
+// association says how the server speaks DTLS.
+func (p *Peer) association() []dtls.ServerOption {
+	return []dtls.ServerOption{
 		dtls.WithCertificates(p.t.certificate.tls),
 		dtls.WithClientAuth(dtls.RequireAnyClientCert),
 		dtls.WithVerifyPeerCertificate(p.verify),
@@ -288,7 +334,15 @@ func (p *Peer) shakeHands() {
 		dtls.WithFlightInterval(flightInterval),
 		dtls.WithMTU(dtlsMTU),
 		dtls.WithLoggerFactory(silent{}),
-	)
+	}
+}
+
+// shakeHands runs the association: the handshake, and then nothing but the wait for its end.
+func (p *Peer) shakeHands(*dtls.State) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.t.options.HandshakeTimeout)
+	defer cancel()
+	line := p.wire.open(false)
+	conn, err := dtls.ServerWithOptions(line, wireAddr{}, p.association()...)
 	if err == nil {
 		err = conn.HandshakeContext(ctx)
 	}
@@ -308,7 +362,7 @@ func (p *Peer) shakeHands() {
 		}
 	}
 	p.connected()
-	p.watch(conn)
+	p.watch(conn, line)
 }
 
 func (p *Peer) refused(err error) {
@@ -319,8 +373,9 @@ func (p *Peer) refused(err error) {
 	p.end(Failed)
 }
 
-// watch waits for the far end's goodbye, or for ours: end closes the association.
-func (p *Peer) watch(conn *dtls.Conn) {
+// watch waits for the far end's goodbye, or for ours: end closes the association. It returns, too, when the
+// association goes to rest.
+func (p *Peer) watch(conn *dtls.Conn, l *line) {
 	if !p.wire.keep(conn) {
 		_ = conn.Close()
 		return
@@ -333,7 +388,9 @@ func (p *Peer) watch(conn *dtls.Conn) {
 		}
 		p.t.counters.AppData.Add(1)
 	}
-	p.end(Closed)
+	if !p.wire.left(l) {
+		p.end(Closed)
+	}
 }
 
 // silent is a logger factory for pion: its troubles are counted here, not printed there.

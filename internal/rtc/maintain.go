@@ -61,6 +61,7 @@ func (p *Peer) everySecond(now media.Time) {
 			return
 		}
 		p.sendReports(now)
+		p.restIfIdle(now)
 	}
 }
 
