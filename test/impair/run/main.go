@@ -1,0 +1,182 @@
+// Run measures a server on bad lines, and writes what it saw as JSON and as a table.
+//
+//	make build && go run ./test/impair/run -out docs/performance
+//
+// For each condition it plays a publisher and a viewer of their own on a stage of their own, one of them behind an
+// impair.Relay, twice: as we are, and without recovery: no NACK, no retransmission, no transport-wide feedback and no
+// estimates (they are left out of the offer; and the server's adaptation is off where it is a setting). What the
+// viewer would have shown is judged from the packets it got (picture.go, sound.go); nothing is decoded.
+//
+// The material is made with ffmpeg. Goroutines and processes end with the program.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
+)
+
+type options struct {
+	binary   string
+	out      string
+	duration time.Duration
+	parallel int
+	only     *regexp.Regexp
+	verbose  bool
+	single   bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}
+
+func measure(ctx context.Context) error {
+	var o options
+	only := ""
+	flag.StringVar(&o.binary, "server", "bin/proscenium", "the server's binary")
+	flag.StringVar(&o.out, "out", "", "folder for bad-networks.json and bad-networks.md; none: the table is printed only")
+	flag.DurationVar(&o.duration, "duration", 40*time.Second, "of each measurement at a constant loss")
+	flag.IntVar(&o.parallel, "parallel", 4, "conditions measured at once")
+	flag.StringVar(&only, "only", ".", "measure only conditions whose name matches")
+	flag.BoolVar(&o.verbose, "v", false, "show what the server prints")
+	flag.BoolVar(&o.single, "single", false, "publish one layer instead of three")
+	flag.Parse()
+	var err error
+	if o.only, err = regexp.Compile(only); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "proscenium-impair-material-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	material, err := encode(ctx, folder)
+	if err != nil {
+		return err
+	}
+	if o.single {
+		material = material[len(material)-1:]
+	}
+	r := report{Began: time.Now().UTC(), Commit: commit(), Seconds: o.duration.Seconds(), Layers: len(material)}
+	for _, recovery := range []bool{true, false} {
+		results, err := measureAll(ctx, &o, material, recovery)
+		if err != nil {
+			return err
+		}
+		r.Results = append(r.Results, results...)
+	}
+	table := r.markdown()
+	fmt.Print(table)
+	if o.out == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(o.out, "bad-networks.json"), append(raw, '\n'), 0o644), //nolint:gosec // for all to read
+		os.WriteFile(filepath.Join(o.out, "bad-networks.md"), []byte(table), 0o644))       //nolint:gosec // for all to read
+}
+
+func commit() string {
+	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// measureAll measures all conditions on one server, some at once.
+func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery bool) ([]result, error) {
+	var flags []string
+	if !recovery && hasFlag(ctx, o.binary, adaptationFlag) {
+		flags = append(flags, "--"+adaptationFlag+"=false")
+	}
+	output := &quiet{}
+	s, err := startServer(ctx, o.binary, output, flags...)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, output.text())
+	}
+	defer s.stop()
+	if o.verbose {
+		defer func() { fmt.Fprint(os.Stderr, output.text()) }()
+	}
+	var all []scenario
+	for _, c := range scenarios(o.duration) {
+		if o.only.MatchString(c.Name) {
+			all = append(all, c)
+		}
+	}
+	results := make([]result, len(all))
+	errs := make([]error, len(all))
+	var running sync.WaitGroup
+	room := make(chan struct{}, max(o.parallel, 1))
+	for i := range all {
+		running.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			for range 3 { // a handshake may drown on the worst lines
+				if results[i], errs[i] = play(ctx, s, &all[i], material, recovery); errs[i] == nil || ctx.Err() != nil {
+					break
+				}
+			}
+			if errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", all[i].Name, errs[i])
+			}
+			fmt.Fprintf(os.Stderr, "%-24s recovery=%-5v %s\n", all[i].Name, recovery, results[i].line())
+		})
+	}
+	running.Wait()
+	return results, errors.Join(errs...)
+}
+
+// adaptationFlag is the server's setting that turns the choice of layers by bandwidth off.
+const adaptationFlag = "media-adaptation"
+
+func hasFlag(ctx context.Context, binary, flag string) bool {
+	out, err := exec.CommandContext(ctx, binary, "serve", "--help").Output() //nolint:gosec // the operator names the program
+	return err == nil && slices.Contains(strings.Fields(string(out)), "--"+flag)
+}
+
+// quiet keeps the last of what a server prints.
+type quiet struct {
+	mu    sync.Mutex
+	lines []byte
+}
+
+func (q *quiet) Write(b []byte) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lines = append(q.lines, b...)
+	if extra := len(q.lines) - 1<<20; extra > 0 {
+		q.lines = q.lines[extra:]
+	}
+	return len(b), nil
+}
+
+func (q *quiet) text() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return string(q.lines)
+}
