@@ -189,9 +189,13 @@ func (c *Config) check() error {
 	if c.Demo && !(c.HasRole(RoleAPI) && c.HasRole(RoleMedia)) {
 		errs = append(errs, errors.New("demo: it needs the roles api and media"))
 	}
+	if len(c.Media) == 0 {
+		errs = append(errs, errors.New("media: it must name at least one address"))
+	}
 	errs = append(errs, c.checkTLS()...)
+	errs = append(errs, c.checkTURN()...)
 	// HTTP, media's TCP and RTMP would take each other's port.
-	listeners := []struct{ key, addr string }{{"http", c.HTTP}, {"media", c.Media}, {"rtmp", c.RTMP}, {"http_redirect", c.TLS.Redirect}}
+	listeners := c.listeners()
 	for i, a := range listeners {
 		for _, b := range listeners[i+1:] {
 			if a.addr == b.addr && a.addr != "" && !strings.HasSuffix(a.addr, ":0") {
@@ -202,13 +206,27 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
+// listener is a setting that something listens by.
+type listener struct{ key, addr string }
+
+func (c *Config) listeners() []listener {
+	out := []listener{
+		{"http", c.HTTP}, {"rtmp", c.RTMP}, {"http_redirect", c.TLS.Redirect},
+		{"turn.listen", c.TURN.Listen}, {"turn.listen_tls", c.TURN.ListenTLS},
+	}
+	for _, addr := range c.Media {
+		out = append(out, listener{"media", addr})
+	}
+	return out
+}
+
 // Loopback says whether every listener is reached from this machine only.
 func (c *Config) Loopback() bool {
-	for _, addr := range []string{c.HTTP, c.Media, c.RTMP, c.TLS.Redirect} {
-		if addr == "" {
+	for _, l := range c.listeners() {
+		if l.addr == "" {
 			continue
 		}
-		host, _, _ := net.SplitHostPort(addr)
+		host, _, _ := net.SplitHostPort(l.addr)
 		a, err := netip.ParseAddr(host)
 		if host != "localhost" && (err != nil || !a.Unmap().IsLoopback()) {
 			return false

@@ -48,9 +48,9 @@ func (s Secret) GoString() string { return s.String() }
 type Config struct {
 	DataDir string
 
-	HTTP  string // host:port
-	Media string // host:port, UDP and TCP
-	RTMP  string // host:port
+	HTTP  string   // host:port
+	Media []string // host:port, UDP and TCP
+	RTMP  string   // host:port
 
 	PublicURL    string   // "" derives it from HTTP
 	MediaAddress []string // IP or IP:port; empty derives them from Media
@@ -64,6 +64,7 @@ type Config struct {
 	Demo      bool
 
 	TLS   TLS
+	TURN  TURN
 	Door  Door
 	Proxy Proxy
 
@@ -75,8 +76,10 @@ type Config struct {
 	SessionGrace    time.Duration
 	DrainTimeout    time.Duration
 
-	MaxDuration   time.Duration // of a participation
-	CreateFolders bool          // for storage
+	MaxDuration       time.Duration // of a participation
+	PublishDuration   time.Duration // 0 is no limit
+	SubscribeDuration time.Duration // 0 is no limit
+	CreateFolders     bool          // for storage
 
 	MaxParticipants      int
 	MaxSockets           int

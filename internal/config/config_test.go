@@ -143,7 +143,11 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"history.retention": "1000h", "events.retention": "24h", "events.allow_private": "127.0.0.0/8", "events.targets": "[{}]",
 		"limits.publish_bitrate": "6000000", "limits.publish_resolution": "1920x1080", "limits.publish_frame_rate": "50",
 		"limits.publish_frame_rate_min": "5", "limits.publish_audio_bitrate": "96000", "limits.b_frames": "true",
-		"limits.codecs": "VP9,H264",
+		"limits.codecs": "VP9,H264", "limits.publish_duration": "2h", "limits.subscribe_duration": "3h",
+		"turn.listen": "0.0.0.0:3478", "turn.listen_tls": "0.0.0.0:5349", "turn.host": "relay.example.org",
+		"turn.urls":                "turn:relay.example.org:3478?transport=udp,turns:192.0.2.1:443?transport=tcp",
+		"turn.credential_lifetime": "1m", "turn.allocations_per_participant": "5", "turn.allocations": "50",
+		"turn.bitrate_per_participant": "1000000",
 	}
 	// Some are refused one without the other.
 	needs := map[string]map[string]string{
@@ -153,6 +157,7 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"tls_key":           {"PROSCENIUM_TLS_CERT": "other"},
 		"http_redirect":     {"PROSCENIUM_TLS_DOMAIN": "a.example.org"},
 		"proxy_protocol":    {"PROSCENIUM_TRUSTED_PROXIES": "10.0.0.0/8"},
+		"turn.listen_tls":   {"PROSCENIUM_TLS_DOMAIN": "a.example.org"},
 	}
 	for _, s := range New().settings {
 		if s.from == fromFile {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -17,8 +18,8 @@ func define(c *Config) []*Setting {
 			Doc: "API, signalling, WHIP/WHEP, console, /healthz, /readyz and /metrics listen here.",
 		},
 		{
-			Key: "media", Group: "Where", Default: "127.0.0.1:7401", from: everywhere, value: text(&c.Media, "host:port", hostPort),
-			Doc: "Media (ICE, DTLS, SRTP) listens here, on UDP and TCP of the same number.",
+			Key: "media", Group: "Where", Default: "127.0.0.1:7401", from: everywhere, value: list(&c.Media, "list", hostPort),
+			Doc: "Media (ICE, DTLS, SRTP) listens here, on UDP and TCP of the same number. Several with commas between: a machine with several addresses answers from the one that was asked only if it listens on each of them.",
 		},
 		{
 			Key: "rtmp", Group: "Where", Default: "127.0.0.1:1935", from: everywhere, value: text(&c.RTMP, "host:port", hostPort),
@@ -234,10 +235,17 @@ func define(c *Config) []*Setting {
 			Doc: "How many calls and joins of all are traced, from 0 (none) to 1 (each).",
 		},
 	}...)
+	settings = slices.Insert(settings, position(settings, "database"), c.TURN.settings()...)
+	settings = slices.Insert(settings, position(settings, "max_participants"), c.durations()...)
 	for _, s := range settings {
 		s.Origin = Origin{Place: Default}
 	}
 	return settings
+}
+
+// position returns where a setting stands.
+func position(settings []*Setting, key string) int {
+	return slices.IndexFunc(settings, func(s *Setting) bool { return s.Key == key })
 }
 
 func hideAll(s string) string { return Secret(s).String() }

@@ -88,7 +88,7 @@ func TestRun_CountsJoinsRefusalsAndRecordsOfABurst(t *testing.T) {
 func TestRun_SeesLossAndHasItRepaired(t *testing.T) {
 	way := newLossyWay(t, 50)
 	n := nodetest.Start(t, func(c *config.Config) {
-		c.Media = way.server.String()
+		c.Media = []string{way.server.String()}
 		c.MediaAddress = []string{way.conn.LocalAddr().String()}
 	})
 	o := options(n)

@@ -5,19 +5,41 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
-// mediaAddresses returns what clients are told to send media to: the setting, or else the bound address, or
-// else, where that is all of the machine's, each of them. A port of 0 is the bound port's to fill in.
-func mediaAddresses(setting []string, bound string, own func() ([]net.Addr, error)) ([]netip.AddrPort, error) {
+// mediaAddresses returns what clients are told to send media to: the setting, or else the bound addresses, or
+// else, where one is all of the machine's, each of them. A port of 0 is the first bound port, to fill in.
+func mediaAddresses(setting, bound []string, own func() ([]net.Addr, error)) ([]netip.AddrPort, error) {
 	if len(setting) > 0 {
 		return parseAddresses(setting)
 	}
-	host, _, err := net.SplitHostPort(bound)
+	var out []netip.AddrPort
+	for _, b := range bound {
+		some, err := boundAddresses(b, own)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range some {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	return out[:min(len(out), maxAddresses)], nil
+}
+
+// boundAddresses returns the addresses at which a bound one is reached.
+func boundAddresses(bound string, own func() ([]net.Addr, error)) ([]netip.AddrPort, error) {
+	host, text, err := net.SplitHostPort(bound)
+	if err != nil {
+		return nil, fmt.Errorf("media %s: %w", bound, err)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
 		return nil, fmt.Errorf("media %s: %w", bound, err)
 	}
@@ -25,13 +47,17 @@ func mediaAddresses(setting []string, bound string, own func() ([]net.Addr, erro
 		host = "127.0.0.1"
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && !addr.IsUnspecified() {
-		return []netip.AddrPort{netip.AddrPortFrom(addr, 0)}, nil
+		return []netip.AddrPort{netip.AddrPortFrom(addr, uint16(port))}, nil
 	}
 	all, err := own()
 	if err != nil {
 		return nil, fmt.Errorf("media_address: %w", err)
 	}
-	return reachable(all, host == "0.0.0.0"), nil
+	out := reachable(all, host == "0.0.0.0")
+	for i, a := range out {
+		out[i] = netip.AddrPortFrom(a.Addr(), uint16(port))
+	}
+	return out, nil
 }
 
 func parseAddresses(setting []string) ([]netip.AddrPort, error) {
@@ -73,7 +99,7 @@ func reachable(all []net.Addr, only4 bool) []netip.AddrPort {
 	if len(out) == 0 {
 		out = loopback
 	}
-	return out[:min(len(out), maxAddresses)]
+	return out
 }
 
 // publicURL returns where clients find the server, without a slash at the end: the setting, or else the bound

@@ -25,18 +25,21 @@ func TestMediaAddresses_AreTheSettingTheBoundOneOrTheMachines(t *testing.T) {
 	machine := addrs("127.0.0.1/8", "::1/128", "192.0.2.5/24", "2001:db8::5/64", "fe80::1/64", "169.254.1.1/16")
 	for _, tc := range []struct {
 		setting []string
-		bound   string
+		bound   []string
 		own     func() ([]net.Addr, error)
 		want    string
 	}{
-		{bound: "127.0.0.1:7401", own: machine, want: "[127.0.0.1:0]"},
-		{bound: "localhost:7401", own: machine, want: "[127.0.0.1:0]"},
-		{bound: "192.0.2.5:7401", own: machine, want: "[192.0.2.5:0]"},
-		{bound: "0.0.0.0:7401", own: machine, want: "[192.0.2.5:0]"},
-		{bound: "[::]:7401", own: machine, want: "[192.0.2.5:0 [2001:db8::5]:0]"},
-		{bound: ":7401", own: machine, want: "[192.0.2.5:0 [2001:db8::5]:0]"},
-		{bound: "0.0.0.0:7401", own: addrs("127.0.0.1/8", "::1/128"), want: "[127.0.0.1:0]"},
-		{setting: []string{"203.0.113.7", "203.0.113.8:9000", "2001:db8::9"}, bound: "0.0.0.0:7401", own: machine, want: "[203.0.113.7:0 203.0.113.8:9000 [2001:db8::9]:0]"},
+		{bound: []string{"127.0.0.1:7401"}, own: machine, want: "[127.0.0.1:7401]"},
+		{bound: []string{"localhost:7401"}, own: machine, want: "[127.0.0.1:7401]"},
+		{bound: []string{"192.0.2.5:7401"}, own: machine, want: "[192.0.2.5:7401]"},
+		{bound: []string{"0.0.0.0:7401"}, own: machine, want: "[192.0.2.5:7401]"},
+		{bound: []string{"[::]:7401"}, own: machine, want: "[192.0.2.5:7401 [2001:db8::5]:7401]"},
+		{bound: []string{":7401"}, own: machine, want: "[192.0.2.5:7401 [2001:db8::5]:7401]"},
+		{bound: []string{"0.0.0.0:7401"}, own: addrs("127.0.0.1/8", "::1/128"), want: "[127.0.0.1:7401]"},
+		{bound: []string{"127.0.0.1:0"}, own: machine, want: "[127.0.0.1:0]"},
+		{bound: []string{"192.0.2.5:7401", "[2001:db8::5]:7402", "192.0.2.5:7401"}, own: machine, want: "[192.0.2.5:7401 [2001:db8::5]:7402]"},
+		{bound: []string{"192.0.2.5:7401", "[::]:7401"}, own: machine, want: "[192.0.2.5:7401 [2001:db8::5]:7401]"},
+		{setting: []string{"203.0.113.7", "203.0.113.8:9000", "2001:db8::9"}, bound: []string{"0.0.0.0:7401"}, own: machine, want: "[203.0.113.7:0 203.0.113.8:9000 [2001:db8::9]:0]"},
 	} {
 		got, err := mediaAddresses(tc.setting, tc.bound, tc.own)
 		if err != nil || fmt.Sprint(got) != tc.want {
@@ -50,7 +53,7 @@ func TestMediaAddresses_AreFewOnAMachineWithMany(t *testing.T) {
 	for i := range 200 {
 		many = append(many, fmt.Sprintf("10.0.%d.1/24", i))
 	}
-	got, err := mediaAddresses(nil, "0.0.0.0:7401", addrs(many...))
+	got, err := mediaAddresses(nil, []string{"0.0.0.0:7401"}, addrs(many...))
 	if err != nil || len(got) != maxAddresses {
 		t.Errorf("clients are told %d addresses, %v", len(got), err)
 	}

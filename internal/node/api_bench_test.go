@@ -55,7 +55,7 @@ func eachDatabase(b *testing.B, bench func(*testing.B, *Node)) {
 	for name, open := range map[string]func(testing.TB) store.Options{"sqlite": nil, "postgres": storetest.DurablePostgres} {
 		b.Run(name, func(b *testing.B) {
 			c := config.New()
-			c.DataDir, c.HTTP, c.Media, c.RTMP, c.LogAccess = b.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", false
+			c.DataDir, c.HTTP, c.Media, c.RTMP, c.LogAccess = b.TempDir(), "127.0.0.1:0", []string{"127.0.0.1:0"}, "127.0.0.1:0", false
 			if open != nil {
 				c.Database = open(b).URL
 			}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/admin"
@@ -31,13 +32,13 @@ func (n *Node) openMedia(context.Context) error {
 	}
 	m := &mediaRole{}
 	m.transport, err = rtc.Open(rtc.Options{
-		Listen: []string{n.config.Media}, Advertise: told, Log: n.log,
+		Listen: n.config.Media, Advertise: told, Log: n.log,
 		Codecs: n.config.Limits.Codecs,
 		// A participant has a publication and some subscriptions; the host's own limits are nearer.
 		MaxPeers: peersPerParticipant * n.config.MaxParticipants,
 	})
 	if err != nil {
-		return cannotListen("media", n.config.Media, err)
+		return cannotListen("media", strings.Join(n.config.Media, ", "), err)
 	}
 	n.onClose("media transport", m.transport.Close)
 	m.engine = sfu.NewEngine(sfu.Options{NewBatch: m.transport.NewBatch, Log: n.log})

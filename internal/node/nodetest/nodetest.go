@@ -39,7 +39,7 @@ func Start(t testing.TB, changes ...func(*config.Config)) *Node {
 	t.Helper()
 	c := config.New()
 	c.DataDir = t.TempDir()
-	c.HTTP, c.Media, c.RTMP = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.HTTP, c.Media, c.RTMP = "127.0.0.1:0", []string{"127.0.0.1:0"}, "127.0.0.1:0"
 	c.DrainTimeout = 0
 	for _, change := range changes {
 		change(c)
