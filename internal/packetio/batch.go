@@ -20,6 +20,7 @@ type Batch struct {
 	port  *Port
 	lanes []*lane // one per listener, made at first use
 	tcp   tcpLane
+	stamp stamp
 }
 
 // run is one or more datagrams to one destination, all of size bytes except the last, which may be shorter.
@@ -102,6 +103,7 @@ func (l *lane) flush(c *Counters) {
 
 // Flush sends everything that was appended. It does not wait for receivers.
 func (b *Batch) Flush() {
+	b.stamp.left = 0
 	for _, l := range b.lanes {
 		if l != nil {
 			l.flush(&b.port.counters)

@@ -45,6 +45,7 @@ type Counters struct {
 	PLIOut      atomic.Uint64
 	FeedbackOut atomic.Uint64 // transport-wide feedback
 	FeedbackIn  atomic.Uint64
+	ProbesOut   atomic.Uint64 // packets of padding sent to viewers
 	// Dropped on the way out. Packets out are counted per Local; the port counts datagrams.
 	SealRefused atomic.Uint64 // would have used a nonce twice
 }

@@ -269,10 +269,10 @@ func (p *Peer) feedback(packet rtcpPacket, about uint32, fci []byte, now media.T
 	case packet.kind == typeRTPFB && packet.format == formatNack:
 		p.nack(about, fci, now)
 	case packet.kind == typeRTPFB && packet.format == formatTransport:
-		received, lost, ok := readTransport(fci)
+		heard, ok := p.transportFeedback(fci, now)
 		c.FeedbackIn.Add(1)
-		in.stats.FeedbackReceived += uint64(received)
-		in.stats.FeedbackLost += uint64(lost)
+		in.stats.FeedbackReceived += uint64(heard.Received)
+		in.stats.FeedbackLost += uint64(heard.Lost)
 		return ok
 	case packet.kind == typePSFB && packet.format == formatPLI:
 		p.keyFrameWish(about, now)
@@ -283,6 +283,7 @@ func (p *Peer) feedback(packet rtcpPacket, about uint32, fci []byte, now media.T
 	case packet.kind == typePSFB && packet.format == formatREMB:
 		if rate, ok := readREMB(fci); ok {
 			in.stats.Estimate = media.Bitrate(rate)
+			p.remoteEstimate(media.Bitrate(rate), now)
 		}
 	}
 	return true
@@ -348,6 +349,7 @@ func (p *Peer) blocks(data []byte, count uint8, now media.Time) bool {
 		if r.RTT > 0 {
 			p.rx.stats.RTT = r.RTT
 		}
+		l.reported(b, r.RTT, now)
 		if f := l.feedback.Load(); f != nil {
 			f.Report(r, now)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/bwe"
 	"github.com/proscenium-live/proscenium/internal/packetio"
 	"github.com/proscenium-live/proscenium/internal/sdp"
 )
@@ -36,6 +37,8 @@ type outgoing struct {
 	first     media.Time // when the first packet of media was written, 0 before
 	rtcp      []byte     // reused
 	rtcpHead  rtcp.Header
+	line      *bwe.Path // nil without an estimator
+	wide      bool      // all packets have transport-wide numbers
 }
 
 func (o *outgoing) open(context *srtp.Context, s sealer) {
@@ -48,6 +51,10 @@ func (o *outgoing) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.context, o.sealer = nil, nil
+	if o.line != nil {
+		o.line.Close()
+		o.line = nil
+	}
 }
 
 // feedback holds an interface behind one pointer, so that it can be read without a lock.
@@ -74,6 +81,10 @@ type Local struct {
 	hasReport bool
 	sent      [4]sentReport // the last sender reports, for round trips
 	nextSent  int
+	timestamp uint32 // of the last packet
+	pads      uint32 // packets of padding on rtx
+
+	highest uint32 // number that the last report knew of; guarded by peer.rx.mu
 }
 
 // stream is one SSRC of a Local.
@@ -161,6 +172,7 @@ func (l *Local) Write(b *packetio.Batch, h media.Header, payload []byte) {
 		l.peer.t.counters.SealRefused.Add(1)
 		return
 	}
+	l.timestamp = h.Timestamp
 	if l.put(b, *path, h, payload, index) {
 		if tx.first == 0 {
 			tx.first = media.Now()
@@ -189,6 +201,7 @@ func (l *Local) put(b *packetio.Batch, path packetio.Path, h media.Header, paylo
 		slot[end-1] = byte(padding)
 		payload = slot[n:end]
 	}
+	l.peer.tx.left(b, len(slot))
 	return s.seal(slot, n, payload, l.main.ssrc, index)
 }
 
@@ -229,6 +242,7 @@ func (l *Local) repeat(b *packetio.Batch, path packetio.Path, h media.Header, pa
 	s.seal(slot, n, slot[n:n+2+len(payload)], l.rtx.ssrc, index)
 	l.rtx.packets++
 	l.rtx.octets += uint32(2 + len(payload))
+	l.peer.tx.left(b, len(slot))
 }
 
 // headerSize returns the size of the header that putHeader will make.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/bwe"
 	"github.com/proscenium-live/proscenium/internal/sdp"
 )
 
@@ -37,6 +38,8 @@ type PeerOptions struct {
 	// OnState is called once for Connected (if it comes to that) and once for Failed or Closed, in this order,
 	// never under a lock of this package. It may call the peer's methods.
 	OnState func(State)
+	// Link estimates what the viewer's line bears; all peers of one participant share it. nil: nobody does.
+	Link *bwe.Link
 }
 
 // Peer is one remote end: a publisher, whose tracks come in, or a viewer, whose Locals go out.

@@ -96,61 +96,6 @@ func readNack(entries []byte, seqs []uint16) (taken []uint16, asked int) {
 	return seqs, asked
 }
 
-// readTransport counts what a transport-wide feedback says of packets
-// (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1), in time linear in its length.
-// It reports false if the packet is shorter than its counts.
-func readTransport(body []byte) (received, lost int, ok bool) {
-	if len(body) < 8 {
-		return 0, 0, false
-	}
-	count := int(binary.BigEndian.Uint16(body[2:]))
-	chunks := body[8:]
-	deltas := 0 // bytes
-	for left := count; left > 0; chunks = chunks[2:] {
-		if len(chunks) < 2 {
-			return 0, 0, false
-		}
-		chunk := binary.BigEndian.Uint16(chunks)
-		if chunk>>15 == 0 { // run length
-			n := min(int(chunk&0x1fff), left)
-			if n == 0 {
-				return 0, 0, false
-			}
-			left -= n
-			switch chunk >> 13 & 3 {
-			case 0:
-				lost += n
-			case 1:
-				received, deltas = received+n, deltas+n
-			case 2:
-				received, deltas = received+n, deltas+2*n
-			default: // reserved
-				return 0, 0, false
-			}
-			continue
-		}
-		symbols, bits := 14, 1
-		if chunk>>14&1 == 1 {
-			symbols, bits = 7, 2
-		}
-		symbols = min(symbols, left)
-		left -= symbols
-		for i := range symbols {
-			switch chunk >> (14 - bits*(i+1)) & (1<<bits - 1) {
-			case 0:
-				lost++
-			case 1:
-				received, deltas = received+1, deltas+1
-			case 2:
-				received, deltas = received+1, deltas+2
-			default:
-				return 0, 0, false
-			}
-		}
-	}
-	return received, lost, deltas <= len(chunks)
-}
-
 // readREMB returns the bitrate of a receiver's estimate in bits per second, clamped to what a link may
 // honestly have (draft-alvestrand-rmcat-remb-03 section 2.2).
 func readREMB(fci []byte) (uint64, bool) {

@@ -60,7 +60,7 @@ func (p *Peer) Stats() Stats {
 	for _, l := range p.locals {
 		s.PacketsSent += uint64(l.main.packets)
 		s.BytesSent += uint64(l.main.octets)
-		s.Resent += uint64(l.rtx.packets)
+		s.Resent += uint64(l.rtx.packets - l.pads)
 	}
 	s.First = max(s.First, p.tx.first) // a peer has one of them
 	p.tx.mu.Unlock()

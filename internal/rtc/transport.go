@@ -26,7 +26,7 @@ type Options struct {
 	// Listen holds "host:port" addresses, each served over UDP and TCP.
 	Listen []string
 	// Advertise holds the addresses that answers name instead of the bound ones (behind NAT). A port of 0
-	// stands for the first listener's port.
+	// stands for the port of the listener at that address, or else of the first.
 	Advertise []netip.AddrPort
 	// PendingTimeout is how long a peer may take from offer to its first valid connectivity check. 0 means 15 s.
 	PendingTimeout time.Duration
@@ -83,6 +83,7 @@ type Transport struct {
 	byAddress addressIndex
 	byUfrag   ufragIndex
 	failures  limiter
+	probes    probes
 
 	running sync.WaitGroup // handshakes and what follows them
 
@@ -114,6 +115,7 @@ func Open(o Options) (*Transport, error) {
 	t.byAddress.init()
 	t.byUfrag.init()
 	t.failures.init()
+	t.probes.init()
 	if t.candidates, err = candidates(port.Addrs(), o.Advertise); err != nil {
 		return nil, errors.Join(err, port.Close())
 	}
@@ -126,7 +128,7 @@ func candidates(bound, advertise []netip.AddrPort) ([]sdp.Candidate, error) {
 	addrs := make([]netip.AddrPort, 0, len(bound))
 	for _, a := range advertise {
 		if a.Port() == 0 {
-			a = netip.AddrPortFrom(a.Addr(), bound[0].Port())
+			a = netip.AddrPortFrom(a.Addr(), portOf(a.Addr(), bound))
 		}
 		addrs = append(addrs, a)
 	}
@@ -152,6 +154,16 @@ func candidates(bound, advertise []netip.AddrPort) ([]sdp.Candidate, error) {
 		}
 	}
 	return list, nil
+}
+
+// portOf returns the port of the listener at an address, of the first one if there is none.
+func portOf(a netip.Addr, bound []netip.AddrPort) uint16 {
+	for _, b := range bound {
+		if b.Addr() == a {
+			return b.Port()
+		}
+	}
+	return bound[0].Port()
 }
 
 // interfaceAddrs lists this host's unicast addresses: the loopback ones only if there is nothing else.
@@ -187,6 +199,7 @@ func (t *Transport) Run(ctx context.Context) error {
 	group, serving := errgroup.WithContext(serving)
 	group.Go(func() error { return t.port.Run(serving, func() packetio.Reader { return newReader(t) }) })
 	group.Go(func() error { t.maintain(serving); return nil })
+	group.Go(func() error { t.probes.run(serving, t.NewBatch()); return nil })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -277,7 +290,13 @@ func (t *Transport) Subscribe(offer *sdp.Offer, tracks []media.Track, o PeerOpti
 			p.locals = append(p.locals, l)
 		}
 	}
-	return t.answer(p, offer, sections)
+	p.openLine()
+	_, answer, err := t.answer(p, offer, sections)
+	if err != nil {
+		p.tx.end()
+		return nil, nil, err
+	}
+	return p, answer, nil
 }
 
 // answer makes the peer known and writes what it is told.

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/bwe"
 )
 
 // The vectors of RFC 3711 appendix B.3.
@@ -283,11 +284,11 @@ func TestReadTransport_CountsWhatPionWrites(t *testing.T) {
 		if !ok || len(rest) != 0 {
 			t.Fatal("not one packet")
 		}
-		a, b, ok := readTransport(packet.body[8:])
+		heard, ok := bwe.Count(packet.body[8:])
 		if !ok {
 			t.Fatal("refused")
 		}
-		received, lost = received+a, lost+b
+		received, lost = received+heard.Received, lost+heard.Lost
 	}
 	if received != 857 || lost != 143 {
 		t.Fatalf("%d received and %d lost, want 857 and 143", received, lost)

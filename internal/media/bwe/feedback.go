@@ -143,3 +143,11 @@ func (f *feedback) each(call func(number uint16, came bool, after time.Duration)
 		}
 	}
 }
+
+// Count returns how many packets a transport-wide feedback speaks of, for who has no Path. It reports false if it makes
+// no sense.
+func Count(fci []byte) (Heard, bool) {
+	var f feedback
+	received, lost, ok := f.open(fci)
+	return Heard{received, lost}, ok
+}
