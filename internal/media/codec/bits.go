@@ -1,17 +1,18 @@
 package codec
 
 // bits reads single bits and Exp-Golomb numbers from a NAL unit, passing over emulation prevention bytes (ITU-T
-// H.264 section 7.4.1). Past the end it reads zeros and fails; the caller looks once, when done.
+// H.264 section 7.4.1), or from plain bytes. Past the end it reads zeros and fails; the caller looks once, when done.
 type bits struct {
 	b      []byte
 	at     int // the byte being read
 	used   int // bits of it that are used up
 	zeros  int // zero bytes directly before at
 	failed bool
+	plain  bool // there are no emulation prevention bytes
 }
 
 func (r *bits) bit() uint32 {
-	if r.used == 0 && r.zeros >= 2 && r.at < len(r.b) && r.b[r.at] == 3 {
+	if r.used == 0 && r.zeros >= 2 && !r.plain && r.at < len(r.b) && r.b[r.at] == 3 {
 		r.at++
 		r.zeros = 0
 	}
@@ -38,6 +39,13 @@ func (r *bits) read(n int) uint32 {
 		v = v<<1 | r.bit()
 	}
 	return v
+}
+
+// skip passes over n bits.
+func (r *bits) skip(n int) {
+	for range n {
+		r.bit()
+	}
 }
 
 // ue returns an unsigned Exp-Golomb number (section 9.1). One of more than 32 bits is a failure.

@@ -9,10 +9,7 @@ type Description struct {
 	// Whole says that a decoder which begins with that frame needs nothing from before this packet: it holds the
 	// parameter sets, or the codec has none and the frame begins here.
 	Whole bool
-	// Begins says that a frame, or a slice of one, begins here; without it the fields below are those of a piece
-	// in the middle, which says nothing.
-	Begins bool
-	// Backward says that the picture may be predicted from one that is shown after it (a B slice).
+	// Backward says that a picture begins here that may be predicted from one shown after it (a B slice).
 	Backward bool
 	// Temporal is the temporal layer, 0 for the base or where the codec doesn't say.
 	Temporal uint8
@@ -39,4 +36,8 @@ var videos = []struct {
 	read Reader
 }{
 	{"H264", DescribeH264},
+	{"VP8", DescribeVP8},
+	{"VP9", DescribeVP9},
+	{"AV1", DescribeAV1},
+	{"H265", DescribeH265},
 }

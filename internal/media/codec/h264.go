@@ -25,15 +25,13 @@ type H264 struct {
 	IDR bool   // an IDR picture's slice begins here
 	PPS bool   // holds a picture parameter set
 	SPS []byte // the first whole sequence parameter set, from its NAL header on, aliasing the payload; nil if none
-
-	Begins bool // a slice begins here
-	B      bool // ... that is predicted from pictures shown before and after it
+	B   bool   // a slice begins here that may be predicted from pictures shown before and after it
 }
 
 // DescribeH264 is the Reader of H.264.
 func DescribeH264(payload []byte) Description {
 	h := ParseH264(payload)
-	d := Description{Key: h.Key(), Whole: h.SPS != nil, Begins: h.Begins, Backward: h.B}
+	d := Description{Key: h.Key(), Whole: h.SPS != nil, Backward: h.B}
 	if h.SPS != nil {
 		d.Size, _ = ParseSPS(h.SPS)
 	}
@@ -99,7 +97,6 @@ func (h *H264) readSlice(kind byte, header []byte) {
 		return
 	}
 	h.IDR = h.IDR || kind == nalIDR
-	h.Begins = true
 	r := bits{b: header[:min(len(header), maxSliceStart)]}
 	r.ue() // first_mb_in_slice
 	const typeB = 1
