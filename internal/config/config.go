@@ -79,7 +79,7 @@ type Config struct {
 	MaxDuration       time.Duration // of a participation
 	PublishDuration   time.Duration // 0 is no limit
 	SubscribeDuration time.Duration // 0 is no limit
-	CreateFolders     bool          // for storage
+	Storage           Storage
 
 	MaxParticipants      int
 	MaxSockets           int

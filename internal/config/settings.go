@@ -143,8 +143,36 @@ func define(c *Config) []*Setting {
 			Doc: "sqlite keeps a file in the data dir; a postgres:// URL uses that PostgreSQL.",
 		},
 		{
-			Key: "storage.create_folders", Group: "Storage", Default: "true", from: everywhere, value: onOff(&c.CreateFolders),
-			Doc: "Make the folder of a bucket that a new storage configuration names, in the data dir under storage. Otherwise a missing one is refused.",
+			Key: "storage.kind", Group: "Storage", Default: string(FolderStorage), from: everywhere, value: text(&c.Storage.Kind, "kind", oneOf(string(FolderStorage), string(S3Storage))),
+			Doc: "Where buckets are that storage.buckets does not name: folder keeps each in a folder below buckets in the data dir, s3 in a service that speaks Amazon S3's protocol.",
+		},
+		{
+			Key: "storage.create_folders", Group: "Storage", Default: "true", from: everywhere, value: onOff(&c.Storage.CreateFolders),
+			Doc: "Make the folder of a bucket that a new storage configuration names. Otherwise a missing one is refused.",
+		},
+		{
+			Key: "storage.endpoint", Group: "Storage", Default: "", from: everywhere, value: text(&c.Storage.Endpoint, "url", optional(storeURL)),
+			Doc: "The URL of the S3 service, such as https://minio.example.com. Empty means Amazon's own.",
+		},
+		{
+			Key: "storage.region", Group: "Storage", Default: "", from: everywhere, value: text(&c.Storage.Region, "region", optional(region)),
+			Doc: "The region that requests to the S3 service are signed for. Empty means the setting region.",
+		},
+		{
+			Key: "storage.path_style", Group: "Storage", Default: "true", from: everywhere, value: onOff(&c.Storage.PathStyle),
+			Doc: "Name the bucket in the path of the URL, as most services that are not Amazon's want it, not in the host's name.",
+		},
+		{
+			Key: "storage.access_key_id", Group: "Storage", Default: "", from: everywhere, value: text(&c.Storage.AccessKeyID, "text", optional(keyID)),
+			Doc: "The access key for the S3 service. Without one the AWS SDK's own chain is asked: AWS_ variables, ~/.aws, the machine's role.",
+		},
+		{
+			Key: "storage.secret_access_key", Group: "Storage", Default: "", hide: hideAll, from: fromEnv | fromFile, value: text(&c.Storage.SecretAccessKey, "text", optional(secretKey)),
+			Doc: "The secret of the access key for the S3 service.",
+		},
+		{
+			Key: "storage.buckets", Group: "Storage", hide: hideAll, from: fromEnv | fromFile, value: targets(&c.Storage.Buckets),
+			Doc: "Single buckets that are elsewhere: a list, described in storage.md. In the environment as JSON.",
 		},
 		{
 			Key: "roles", Group: "Running", Default: "api,media,compositor", from: everywhere, value: list(&c.Roles, "list", oneOf(string(RoleAPI), string(RoleMedia), string(RoleCompositor))),

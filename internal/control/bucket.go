@@ -3,10 +3,10 @@ package control
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"strings"
+	"time"
 
+	"github.com/proscenium-live/proscenium/internal/blob"
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
@@ -17,54 +17,27 @@ type Buckets interface {
 	Check(ctx context.Context, bucket string) error
 }
 
-// Folders are buckets that are folders on this machine.
-type Folders struct {
-	// Root is the folder that the buckets are in. It is made when it is first needed.
-	Root string
-	// Create makes buckets that are missing (setting storage.create_folders).
-	Create bool
-}
+// Places asks the stores themselves.
+type Places struct{ blob.Opener }
+
+// checkTime is how long a store may take to say whether it can be written to.
+const checkTime = 10 * time.Second
 
 // Check implements Buckets. The bucket's name is one that checkBucket lets pass.
-func (f Folders) Check(_ context.Context, bucket string) error {
-	if err := os.MkdirAll(f.Root, 0o750); err != nil {
-		return bucketError(bucket, err)
+func (p Places) Check(ctx context.Context, bucket string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	s, err := p.Bucket(bucket)
+	if err == nil {
+		err = s.Check(ctx)
 	}
-	root, err := os.OpenRoot(f.Root) // nothing leads out of it
-	if err != nil {
-		return bucketError(bucket, err)
-	}
-	defer func() { _ = root.Close() }()
-	if f.Create {
-		if err := root.Mkdir(bucket, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
-			return bucketError(bucket, err)
-		}
-	}
-	folder, err := root.OpenRoot(bucket)
-	if errors.Is(err, fs.ErrNotExist) {
-		return live.Errorf(live.NotFound, "there is no bucket %s, and buckets are not made: "+
-			"make the folder, or set storage.create_folders", bucket)
-	}
-	if err != nil {
-		return bucketError(bucket, err)
-	}
-	defer func() { _ = folder.Close() }()
-	const probe = ".proscenium-can-write"
-	file, err := folder.OpenFile(probe, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return bucketError(bucket, err)
-	}
-	if err := errors.Join(file.Close(), folder.Remove(probe)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return bucketError(bucket, err)
-	}
-	return nil
-}
-
-// bucketError says why a bucket cannot be used, without where on the machine it is.
-func bucketError(bucket string, err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		err = at.Err
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, blob.ErrNoBucket):
+		return live.Errorf(live.NotFound, "there is no bucket %s: %v", bucket, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return live.Errorf(live.Invalid, "the bucket %s cannot be written to: its store has not answered within %s", bucket, checkTime)
 	}
 	return live.Errorf(live.Invalid, "the bucket %s cannot be written to: %v", bucket, err)
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/proscenium-live/proscenium/internal/blob/dir"
 	"github.com/proscenium-live/proscenium/internal/bus"
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
@@ -195,20 +196,20 @@ func TestStorages_NeedABucketThatCanBeWrittenTo(t *testing.T) {
 		want    live.Kind
 		say     string
 	}{
-		"made":           {control.Folders{Root: root, Create: true}, "fresh", 0, ""},
-		"made before":    {control.Folders{Root: root, Create: true}, "fresh", 0, ""},
-		"not made":       {control.Folders{Root: root}, "missing", live.NotFound, "storage.create_folders"},
-		"a file":         {control.Folders{Root: root, Create: true}, "file", live.Invalid, "cannot be written"},
-		"out of it":      {control.Folders{Root: root, Create: true}, "link", live.Invalid, "cannot be written"},
-		"climbing":       {control.Folders{Root: root, Create: true}, "a..b", live.Invalid, "dots"},
-		"dots":           {control.Folders{Root: root, Create: true}, "...", live.Invalid, "begin"},
-		"a path":         {control.Folders{Root: root, Create: true}, "a/b", live.Invalid, "holds"},
-		"NUL":            {control.Folders{Root: root, Create: true}, "a\x00b", live.Invalid, "holds"},
-		"capitals":       {control.Folders{Root: root, Create: true}, "Bucket", live.Invalid, "holds"},
-		"short":          {control.Folders{Root: root, Create: true}, "ab", live.Invalid, "3 to 63"},
-		"long":           {control.Folders{Root: root, Create: true}, strings.Repeat("a", 64), live.Invalid, "3 to 63"},
+		"made":           {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "fresh", 0, ""},
+		"made before":    {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "fresh", 0, ""},
+		"not made":       {control.Places{Opener: dir.Folders{Root: root}}, "missing", live.NotFound, "storage.create_folders"},
+		"a file":         {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "file", live.Invalid, "cannot be written"},
+		"out of it":      {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "link", live.Invalid, "cannot be written"},
+		"climbing":       {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "a..b", live.Invalid, "dots"},
+		"dots":           {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "...", live.Invalid, "begin"},
+		"a path":         {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "a/b", live.Invalid, "holds"},
+		"NUL":            {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "a\x00b", live.Invalid, "holds"},
+		"capitals":       {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "Bucket", live.Invalid, "holds"},
+		"short":          {control.Places{Opener: dir.Folders{Root: root, Create: true}}, "ab", live.Invalid, "3 to 63"},
+		"long":           {control.Places{Opener: dir.Folders{Root: root, Create: true}}, strings.Repeat("a", 64), live.Invalid, "3 to 63"},
 		"no place":       {nil, "fresh", live.NotFound, "no place"},
-		"longest bucket": {control.Folders{Root: root, Create: true}, strings.Repeat("a", 63), 0, ""},
+		"longest bucket": {control.Places{Opener: dir.Folders{Root: root, Create: true}}, strings.Repeat("a", 63), 0, ""},
 	} {
 		if err := os.MkdirAll(root, 0o750); err != nil {
 			t.Fatal(err)
@@ -238,7 +239,7 @@ func TestStorages_MakeNoBucketBeyondTheQuota(t *testing.T) {
 	h := build(t, sqlite(t), control.Quotas{StorageConfigurations: 1})
 	root := t.TempDir()
 	h.restart(t, func(o *control.Options) {
-		o.Buckets, o.Quotas = control.Folders{Root: root, Create: true}, control.Quotas{StorageConfigurations: 1}
+		o.Buckets, o.Quotas = control.Places{Opener: dir.Folders{Root: root, Create: true}}, control.Quotas{StorageConfigurations: 1}
 	})
 	h.storage(t)
 	_, err := h.Storages.Create(t.Context(), control.CreateStorage{Bucket: "another"})

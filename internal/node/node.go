@@ -44,6 +44,7 @@ type Node struct {
 	config     *config.Config
 	log        *slog.Logger
 	data       *dataDir
+	buckets    *buckets
 	id         live.NodeID
 	keys       Credentials
 	public     string
@@ -103,6 +104,9 @@ func (n *Node) openData(context.Context) (err error) {
 	}
 	n.onClose("data dir", n.data.Close)
 	if n.id, err = n.data.nodeID(); err != nil {
+		return err
+	}
+	if n.buckets, err = openBuckets(n.config, n.data.file("buckets")); err != nil {
 		return err
 	}
 	n.keys, err = rootCredentials(n.config, n.data)

@@ -48,7 +48,7 @@ func (n *Node) openControl(ctx context.Context) error {
 		Region: n.config.Region, Account: n.config.AccountID,
 		Endpoints: told,
 		Quotas:    quotas(n.config.Quotas),
-		Buckets:   control.Folders{Root: n.data.file("buckets"), Create: n.config.CreateFolders},
+		Buckets:   control.Places{Opener: n.buckets},
 		History:   n.config.History,
 		Events:    n.config.Events.Keep,
 		Log:       n.log,
