@@ -103,6 +103,9 @@ func (s *mediaSession) exchange(ctx context.Context, pc *webrtc.PeerConnection) 
 	if err := s.build(pc); err != nil {
 		return created{}, err
 	}
+	if err := offerOwn(pc); err != nil {
+		return created{}, err
+	}
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		return created{}, fmt.Errorf("create offer: %w", err)
