@@ -172,7 +172,7 @@ func define(c *Config) []*Setting {
 		},
 		{
 			Key: "max_participants", Group: "Running", Default: "10000", from: everywhere, value: number(&c.MaxParticipants, 1, 10_000_000),
-			Doc: "Participants that may be on this node at once; more are refused with NO_CAPACITY.",
+			Doc: "Participants that may be on this node at once; more are refused with STAGE_AT_CAPACITY, or QUOTA_EXCEEDED where there is no state socket.",
 		},
 		{
 			Key: "max_sockets", Group: "Running", Default: "20000", from: everywhere, value: number(&c.MaxSockets, 1, 10_000_000),

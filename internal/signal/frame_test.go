@@ -81,10 +81,18 @@ func TestEncode_WritesWhatTheProtocolSays(t *testing.T) {
 			},
 		},
 	}
-	same(t, encodeState(typeState, w, 15*time.Second), `{"type":"STAGE_STATE","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
+	o := Options{}.withDefaults()
+	same(t, encodeState(typeState, w, &o), `{"type":"STAGE_STATE","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
 		"version":3,"participantId":"bob","resume":"key","resumed":false,"pingIntervalSeconds":15,"reconnectWindowSeconds":10,"participants":[
 		{"id":"ada","userId":"u","attributes":{"k":"<v>"},"isPublishing":true,"audioMuted":true,"videoStopped":false,"tracks":["audio"],"protocol":"WHIP"},
 		{"id":"bob","userId":"","attributes":{},"isPublishing":false,"audioMuted":false,"videoStopped":false,"tracks":[]}]}}`)
+	o.ICEServers = func(live.StageID, live.ParticipantID) []ICEServer {
+		return []ICEServer{{URLs: []string{"turn:relay:3478?transport=udp"}, Username: "u", Credential: "c", TTLSeconds: 300}}
+	}
+	w.State.Participants = nil
+	same(t, encodeState(typeResumed, w, &o), `{"type":"STAGE_RESUMED","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
+		"version":3,"participantId":"bob","resume":"key","resumed":false,"pingIntervalSeconds":15,"reconnectWindowSeconds":10,"iceServers":[
+		{"urls":["turn:relay:3478?transport=udp"],"username":"u","credential":"c","ttlSeconds":300}]}}`)
 	a := &host.Announcement{Stage: "stage", Update: &roster.Update{
 		Version: 4, Changes: []roster.Change{{Op: roster.OpLeave, Participant: roster.Participant{ID: "ada"}}},
 	}}

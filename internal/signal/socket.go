@@ -71,13 +71,13 @@ func newSocket(conn *websocket.Conn, o *Options) *socket {
 // Welcome, Replay, Announce, Expel and Retire are host.Socket's.
 func (s *socket) Welcome(w host.Welcome) {
 	s.arrive(joined)
-	s.send(encodeState(typeState, w, s.o.PingInterval))
+	s.send(encodeState(typeState, w, s.o))
 }
 
 // Replay sends what was missed.
 func (s *socket) Replay(w host.Welcome, missed []*host.Announcement) {
 	s.arrive(resumed)
-	s.send(encodeState(typeResumed, w, s.o.PingInterval))
+	s.send(encodeState(typeResumed, w, s.o))
 	for _, a := range missed {
 		s.Announce(a)
 	}
