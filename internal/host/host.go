@@ -98,18 +98,18 @@ func (o Options) withDefaults() Options {
 
 // Host runs the sessions on this node. Its methods may be called at once.
 type Host struct {
-	o        Options
-	log      *slog.Logger
-	reporter *reporter
-	keys     *keys
-	verifier *token.Verifier
-	pending  pending
-	media    registry
+	o         Options
+	log       *slog.Logger
+	reporter  *reporter
+	keys      *keys
+	verifier  *token.Verifier
+	pending   pending
+	media     registry
 	allocator allocator
-	links    links
-	counts   counts
-	sockets  atomic.Uint64 // the last SocketID given out
-	sampled  sampled
+	links     links
+	counts    counts
+	sockets   atomic.Uint64 // the last SocketID given out
+	sampled   sampled
 
 	ctx    context.Context // ends when the host has stopped
 	cancel context.CancelFunc
@@ -166,10 +166,16 @@ func (h *Host) Run(ctx context.Context) error {
 		defer close(kept)
 		h.keepRules(ctx)
 	}()
+	allocated := make(chan struct{})
+	go func() {
+		defer close(allocated)
+		h.allocator.run(ctx)
+	}()
 	h.sampleOften(ctx)
 	h.stop()
 	<-told
 	<-kept
+	<-allocated
 	return nil
 }
 

@@ -139,6 +139,7 @@ type request struct {
 	videoStopped *bool
 	played       []host.Played // of STATS
 	token        string        // of EXCHANGE_TOKEN
+	wish         host.Wish     // of SET_SUBSCRIPTION
 }
 
 // readRequest reads a client's frame. It returns Invalid for what is no frame, and what it can't know with its type only.
@@ -168,6 +169,14 @@ func readRequest(data []byte) (request, error) {
 			return request{}, err
 		}
 		r.token = token
+		return r, nil
+	}
+	if r.kind == typeSetSubscription {
+		wish, err := readWish(f.Payload)
+		if err != nil {
+			return request{}, err
+		}
+		r.wish = wish
 		return r, nil
 	}
 	if r.kind != typeMediaState {

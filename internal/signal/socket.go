@@ -91,6 +91,9 @@ func (s *socket) Tell(code live.Reason, message string) {
 	s.send(encode(typeError, refusal{Code: string(code), Message: message}))
 }
 
+// Subscribed tells what is sent of a publisher's picture.
+func (s *socket) Subscribed(state host.SubscriptionState) { s.send(encodeSubscription(state)) }
+
 // WantLayers tells which layers anybody wants.
 func (s *socket) WantLayers(list []host.WantedLayer) { s.send(encodeWanted(list)) }
 
