@@ -301,6 +301,8 @@ func (p *Participant) newPeer(server string) (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	var registry interceptor.Registry
+	var stamper ridStamper
+	registry.Add(&stamper) // before the others: it has the last word on packets that go out
 	if err := webrtc.ConfigureTWCCHeaderExtensionSender(&engine, &registry); err != nil {
 		return nil, fmt.Errorf("set up TWCC: %w", err)
 	}
@@ -320,6 +322,7 @@ func (p *Participant) newPeer(server string) (*webrtc.PeerConnection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
+	stamper.pc.Store(pc)
 	return pc, nil
 }
 

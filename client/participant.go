@@ -49,6 +49,8 @@ type Participant struct {
 	resume  string
 	media   map[*mediaSession]struct{}
 	closed  bool
+
+	publication *Publication // the latest
 }
 
 // Join opens the state socket of the token's stage and returns when the server has let the participant in.

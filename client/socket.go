@@ -227,6 +227,8 @@ func (s *socket) handle(data []byte) error {
 		if !s.p.updated(v) {
 			return s.send(s.p.left, "GET_STATE", nil)
 		}
+	case *layersPayload:
+		s.p.layersWanted(v)
 	case *forcedPayload:
 		return &LeftError{Reason: v.Reason, Message: v.Message}
 	case *refusalPayload:
