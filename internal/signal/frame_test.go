@@ -30,6 +30,10 @@ func TestReadRequest(t *testing.T) {
 		{`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":1.5}]}}`, ""},
 		{`{"type":"STATS","payload":{"subscriptions":[` + strings.Repeat(`{},`, 100) + `{}]}}`, ""},
 		{`{"type":"STATS"}`, ""},
+		{`{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c","later":1}}`, "EXCHANGE_TOKEN"},
+		{`{"type":"EXCHANGE_TOKEN","payload":{"token":1}}`, ""},
+		{`{"type":"EXCHANGE_TOKEN","payload":{}}`, ""},
+		{`{"type":"EXCHANGE_TOKEN"}`, ""},
 		{`{"type":1}`, ""},
 		{`{"payload":{}}`, ""},
 		{`[]`, ""},
@@ -54,6 +58,7 @@ func FuzzReadRequest(f *testing.F) {
 		`{"type":"PING"}`, `{"type":"GET_STATE","payload":{}}`, `{"type":"LEAVE"}`,
 		`{"type":"SET_MEDIA_STATE","payload":{"audioMuted":true,"videoStopped":false}}`,
 		`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":9,"framesDropped":1}]}}`,
+		`{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c"}}`,
 		`{"type":"SET_MEDIA_STATE","payload":[]}`, `{"type":null}`, `{"type":"\ud800"}`, "\xef\xbb\xbf{}", `{"a":{"a":{"a":[[[[`,
 	} {
 		f.Add([]byte(seed))
