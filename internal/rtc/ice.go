@@ -121,12 +121,12 @@ func (r *reader) stun(data []byte, from packetio.Path, now media.Time) {
 		return
 	}
 	known := r.t.byAddress.get(from) == s.peer
-	if !known && r.t.failures.blocked(from.Remote().Addr(), now) {
+	if !known && r.t.failures.blocked(from.Remote(), now) {
 		c.StunLimited.Add(1)
 		return
 	}
 	if stun.Fingerprint.Check(m) != nil || s.key.Check(m) != nil {
-		r.t.failures.fail(from.Remote().Addr(), now)
+		r.t.failures.fail(from.Remote(), now)
 		c.StunBad.Add(1)
 		return
 	}

@@ -114,7 +114,7 @@ func Open(o Options) (*Transport, error) {
 	t.publishers.Store(new([]*Peer))
 	t.byAddress.init()
 	t.byUfrag.init()
-	t.failures.init()
+	t.failures.init(port.Addrs())
 	t.probes.init()
 	if t.candidates, err = candidates(port.Addrs(), o.Advertise); err != nil {
 		return nil, errors.Join(err, port.Close())
