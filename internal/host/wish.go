@@ -1,6 +1,8 @@
 package host
 
 import (
+	"time"
+
 	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/media/layer"
@@ -80,10 +82,24 @@ func set[T any](to *T, from *T) {
 	}
 }
 
+// remind has a participant that has come back told again what it is sent: it may have missed that.
+func (c *allocator) remind(who holder) {
+	a := c.find(who)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	for _, s := range a.subs {
+		s.told = SubscriptionState{}
+	}
+	a.mu.Unlock()
+	c.touch(a)
+}
+
 // LineFigures are what is known of a participant's line.
 type LineFigures struct {
 	Estimate media.Bitrate // 0 while the line has shown no bound
-	QueueMS  float64       // that stands on the way, in ms
+	Queue    time.Duration // that stands on the way
 	Loss     float64       // 0..1, over the last seconds
 	Probes   uint64
 	Cuts     uint64
@@ -96,17 +112,20 @@ func (h *Host) line(who holder) *LineFigures {
 		return nil
 	}
 	s := a.link.Stats()
-	return &LineFigures{Estimate: s.Estimate, QueueMS: float64(s.Queue) / 1e6, Loss: s.Loss, Probes: s.Probes, Cuts: s.Cuts}
+	return &LineFigures{Estimate: s.Estimate, Queue: s.Queue, Loss: s.Loss, Probes: s.Probes, Cuts: s.Cuts}
 }
 
-// state returns what a subscription was told to get last.
-func (a *allotment) state(m *mediaSession) (SubscriptionState, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, s := range a.subs {
+// sent returns what a viewer was told of a subscription last.
+func (m *mediaSession) sent() SubscriptionState {
+	if m.allot == nil {
+		return SubscriptionState{Publisher: m.publisher}
+	}
+	m.allot.mu.Lock()
+	defer m.allot.mu.Unlock()
+	for _, s := range m.allot.subs {
 		if s.m == m {
-			return s.told, true
+			return s.told
 		}
 	}
-	return SubscriptionState{}, false
+	return SubscriptionState{Publisher: m.publisher}
 }

@@ -50,6 +50,10 @@ func (n *Node) openMedia(ctx context.Context) error {
 		ReconnectWindow: n.config.ReconnectWindow, SessionGrace: n.config.SessionGrace, StopTimeout: stopIn / 2,
 		PublishersPerStage: q.PublishersPerStage.N, SubscribersPerStage: q.SubscribersPerStage.N,
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
+		Adaptation: host.Adaptation{
+			Off: !n.config.Adaptation.On, Start: media.Bitrate(n.config.Adaptation.Start), Min: media.Bitrate(n.config.Adaptation.Min),
+			Max: media.Bitrate(n.config.Limits.Download),
+		},
 		Rules: n.rules(), MaxDuration: n.config.MaxDuration,
 		Publishing: n.config.PublishDuration, Subscribing: n.config.SubscribeDuration, MediaSessions: n.config.MaxMediaSessions,
 		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
