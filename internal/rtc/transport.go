@@ -83,6 +83,7 @@ type Transport struct {
 	byAddress addressIndex
 	byUfrag   ufragIndex
 	failures  limiter
+	doorbells atomic.Int64
 	probes    probes
 
 	running sync.WaitGroup // handshakes and what follows them
