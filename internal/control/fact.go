@@ -140,9 +140,11 @@ func (c *core) apply(ctx context.Context, tx *store.Tx, facts []live.Fact) error
 			continue // no session of ours: there is nothing that it could be kept with
 		}
 		if f.Name == live.ReplicationEnded {
-			if err := c.endedByItself(ctx, tx, f); err != nil {
+			told, err := c.endedByItself(ctx, tx, f)
+			if err != nil {
 				return err
 			}
+			out = append(out, told...)
 			continue
 		}
 		p, e, err := c.applyOne(ctx, tx, f)

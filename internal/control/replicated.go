@@ -13,20 +13,31 @@ import (
 
 // note adds an event of the source's participant, and what is told of it.
 func (c *core) note(ctx context.Context, tx *store.Tx, r live.Replication, name live.FactName, at time.Time) error {
+	told, err := c.record(ctx, tx, r, name, at)
+	if err != nil {
+		return err
+	}
+	return tx.PutOut(ctx, []store.OutEvent{told})
+}
+
+// record adds an event of the source's participant, and returns what is to be told of it.
+func (c *core) record(
+	ctx context.Context, tx *store.Tx, r live.Replication, name live.FactName, at time.Time,
+) (told store.OutEvent, err error) {
 	stage := live.StageID(r.SourceStage.ID)
 	p, err := tx.Participant(ctx, stage, r.SourceSession, r.Participant)
 	if errors.Is(err, store.ErrNotFound) { // its first fact is still on the way
 		p = newParticipant(r.Participant, stage, r.SourceSession, at)
 	} else if err != nil {
-		return err
+		return told, err
 	}
 	active, err := tx.CountReplications(ctx, r.SourceStage, r.Participant)
 	if err != nil {
-		return err
+		return told, err
 	}
 	last, err := tx.Events(ctx, stage, r.SourceSession, r.Participant, store.Cursor{}, 1)
 	if err != nil {
-		return err
+		return told, err
 	}
 	if len(last) > 0 && !at.After(last[0].At) { // another clock's, or this one's before it was set back
 		at = last[0].At.Add(time.Microsecond)
@@ -40,10 +51,10 @@ func (c *core) note(ctx context.Context, tx *store.Tx, r live.Replication, name 
 		DestinationStage: r.DestinationStage, DestinationSession: r.DestinationSession,
 	}
 	if err := firstOf(tx.PutParticipant(ctx, p), tx.InsertEvent(ctx, stage, r.SourceSession, e)); err != nil {
-		return err
+		return told, err
 	}
-	told, _ := c.tell(p, e)
-	return tx.PutOut(ctx, []store.OutEvent{told})
+	told, _ = c.tell(p, e)
+	return told, nil
 }
 
 // end ends a replication and tells whether it had not ended before.
@@ -81,17 +92,22 @@ func (c *core) endNow(ctx context.Context, r live.Replication) error {
 	return err
 }
 
-// endedByItself takes a host's word that a replication is over.
-func (c *core) endedByItself(ctx context.Context, tx *store.Tx, f live.Fact) error {
+// endedByItself takes a host's word that a replication is over, and returns what is to be told of that.
+func (c *core) endedByItself(ctx context.Context, tx *store.Tx, f live.Fact) ([]store.OutEvent, error) {
 	r, err := tx.Replication(ctx, f.Replication)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // it is not recorded yet: whoever does that asks the host afterwards
+		return nil, nil // it is not recorded yet: whoever does that asks the host afterwards
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = c.end(ctx, tx, r, f.At.UTC().Truncate(time.Microsecond))
-	return err
+	at := f.At.UTC().Truncate(time.Microsecond)
+	fresh, err := tx.EndReplication(ctx, r.ID, at)
+	if err != nil || !fresh {
+		return nil, err
+	}
+	told, err := c.record(ctx, tx, r, live.ReplicationEnded, at)
+	return []store.OutEvent{told}, err
 }
 
 // replicasFollow has the records of someone's replicas say what its own says now.
