@@ -190,6 +190,72 @@ func TestCodecs_EveryPacketReachesAViewer(t *testing.T) {
 	}
 }
 
+// A publisher that comes back with another codec ends the sessions of its viewers: they can't be sent what they did not
+// negotiate. Who asks again is answered with the new codec, or told why not.
+func TestCodecs_ViewersOfAnotherCodecNegotiateAnew(t *testing.T) {
+	n := nodetest.Start(t)
+	stage := n.CreateStage()
+	token := n.Token(stage, "publisher", "PUBLISH")
+	claims, err := client.ParseToken(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	publisher, err := client.Join(ctx, token, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = publisher.Leave(context.Background()) }()
+	viewer, err := client.Join(ctx, n.Token(stage, "viewer", "SUBSCRIBE"), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = viewer.Leave(context.Background()) }()
+	publish := func(mimeType, recording string) {
+		t.Helper()
+		track, err := client.NewVideoTrack(mimeType, "video")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := publisher.Publish(ctx, client.PublishOptions{}, track); err != nil {
+			t.Fatal(err)
+		}
+		write(ctx, t, track, recorded(t, recording))
+	}
+	subscribe := func(mimeType string) *client.Subscription {
+		t.Helper()
+		seen := make(chan string, 1)
+		s, err := viewer.Subscribe(ctx, claims.Participant, client.SubscribeOptions{OnPacket: func(tr client.Track, _ *rtp.Packet) {
+			select {
+			case seen <- tr.MimeType:
+			default:
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-seen:
+			if !strings.EqualFold(got, mimeType) {
+				t.Fatalf("the viewer got %s, not %s", got, mimeType)
+			}
+		case <-ctx.Done():
+			t.Fatalf("no packet of %s", mimeType)
+		}
+		return s
+	}
+	publish(webrtc.MimeTypeVP8, "vp8")
+	first := subscribe(webrtc.MimeTypeVP8)
+	publish(webrtc.MimeTypeVP9, "vp9")
+	select {
+	case <-first.Done():
+	case <-ctx.Done():
+		t.Fatal("the subscription to VP8 goes on")
+	}
+	subscribe(webrtc.MimeTypeVP9)
+}
+
 // write sends packets at the pace of their times, sped up.
 func write(ctx context.Context, t *testing.T, track *webrtc.TrackLocalStaticRTP, packets []*rtp.Packet) {
 	t.Helper()
