@@ -102,6 +102,21 @@ bench: go-modules ## the benchmarks of the packet path, and of the API on both d
 bench-api: go-modules ## the API's calls per second and core, and their p99, through SigV4 over loopback
 	go test -run '^$$' -bench 'GetStage|CreateParticipantToken|CreateStage' -benchtime 5s ./internal/node
 
+.PHONY: bench-media
+bench-media: build ## the table of docs/performance.md, raw output into docs/performance/: 15 minutes, on a quiet machine
+	@scripts/bench-media
+
+.PHONY: profile
+profile: build ## CPU, allocation and heap profiles of a server with 100 viewers, into .cache/profile
+	bin/proscenium-load --spawn bin/proscenium --pin --viewers 100 --duration 30s --no-floor --profile $(CACHE)/profile
+	@go tool pprof -top -nodecount 15 $(CACHE)/profile/cpu.pb.gz
+	@go tool pprof -top -nodecount 15 -sample_index=alloc_space $(CACHE)/profile/allocs.pb.gz
+
+SOAK ?= 30m
+.PHONY: soak
+soak: build ## participants come and go in every way for SOAK (30m): fails if memory, goroutines or files grow
+	bin/proscenium-load --spawn bin/proscenium --churn 12 --bitrate 600k --duration $(SOAK)
+
 FUZZTIME ?= 10s
 FUZZ ?= .
 .PHONY: fuzz

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -18,32 +19,78 @@ var (
 	}
 )
 
-const (
-	typeH264 = 106
-	typeRTX  = 107
-	typeOpus = 111
-)
+const typeOpus = 111
+
+// videos are the formats of pictures with their payload types; that of retransmissions is the next. H.264 comes first.
+// The others go from publisher to viewer where the server takes them (its setting limits.codecs).
+var videos = []webrtc.RTPCodecParameters{
+	{PayloadType: 106, RTPCodecCapability: h264},
+	{PayloadType: 96, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}},
+	{PayloadType: 98, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000, SDPFmtpLine: "profile-id=0"}},
+	{PayloadType: 100, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}},
+	{PayloadType: 102, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH265, ClockRate: 90000}},
+}
 
 func registerCodecs(m *webrtc.MediaEngine) error {
-	video := h264
-	video.RTCPFeedback = []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"}}
-	for _, c := range []struct {
-		kind webrtc.RTPCodecType
-		webrtc.RTPCodecParameters
-	}{
-		{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecParameters{RTPCodecCapability: video, PayloadType: typeH264}},
-		{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{
-				MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", typeH264),
-			}, PayloadType: typeRTX,
-		}},
-		{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: typeOpus}},
-	} {
-		if err := m.RegisterCodec(c.RTPCodecParameters, c.kind); err != nil {
-			return fmt.Errorf("register %s: %w", c.MimeType, err)
+	for _, v := range videos {
+		for _, c := range withRTX(v) {
+			if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+				return fmt.Errorf("register %s: %w", c.MimeType, err)
+			}
+		}
+	}
+	err := m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: typeOpus}, webrtc.RTPCodecTypeAudio)
+	if err != nil {
+		return fmt.Errorf("register %s: %w", opus.MimeType, err)
+	}
+	return nil
+}
+
+// withRTX returns a format of pictures as it is offered, and that of its retransmissions.
+func withRTX(v webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
+	v.RTCPFeedback = []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"}}
+	return []webrtc.RTPCodecParameters{v, {
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", v.PayloadType),
+		}, PayloadType: v.PayloadType + 1,
+	}}
+}
+
+// offerOwn has a connection offer each picture that it sends in the codec of its track alone: the server might
+// choose another, and nobody here encodes.
+func offerOwn(pc *webrtc.PeerConnection) error {
+	for _, tr := range pc.GetTransceivers() {
+		sender := tr.Sender()
+		if sender == nil {
+			continue
+		}
+		sends, ok := sender.Track().(interface {
+			Codec() webrtc.RTPCodecCapability
+		})
+		if !ok {
+			continue
+		}
+		for _, v := range videos {
+			if !strings.EqualFold(v.MimeType, sends.Codec().MimeType) {
+				continue
+			}
+			if err := tr.SetCodecPreferences(withRTX(v)); err != nil {
+				return fmt.Errorf("offer %s: %w", v.MimeType, err)
+			}
 		}
 	}
 	return nil
+}
+
+// NewVideoTrack returns a video track to publish that takes RTP packets of the codec: webrtc.MimeTypeH264, VP8, VP9, AV1
+// or H265. Viewers must know it; a server may take H.264 only.
+func NewVideoTrack(mimeType, id string) (*webrtc.TrackLocalStaticRTP, error) {
+	for _, v := range videos {
+		if strings.EqualFold(v.MimeType, mimeType) {
+			return webrtc.NewTrackLocalStaticRTP(v.RTPCodecCapability, id, "proscenium")
+		}
+	}
+	return nil, fmt.Errorf("new video track: stages do not carry %s", mimeType)
 }
 
 // NewH264Track returns a video track to publish that takes RTP packets (RFC 6184); SSRC and payload type are

@@ -60,6 +60,12 @@ func parseFrame(data []byte) (kind string, payload any, err error) {
 		payload = new(updatePayload)
 	case "JOIN_ERROR", "ERROR":
 		payload = new(refusalPayload)
+	case "LAYERS_WANTED":
+		payload = new(layersPayload)
+	case "TOKEN_EXCHANGED":
+		payload = new(exchangedPayload)
+	case "EXCHANGE_FAILED":
+		payload = new(exchangeFailedPayload)
 	case "FORCED_LEAVE":
 		payload = new(forcedPayload)
 	default:

@@ -103,6 +103,9 @@ func (s *mediaSession) exchange(ctx context.Context, pc *webrtc.PeerConnection) 
 	if err := s.build(pc); err != nil {
 		return created{}, err
 	}
+	if err := offerOwn(pc); err != nil {
+		return created{}, err
+	}
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		return created{}, fmt.Errorf("create offer: %w", err)
@@ -116,13 +119,13 @@ func (s *mediaSession) exchange(ctx context.Context, pc *webrtc.PeerConnection) 
 	case <-ctx.Done():
 		return created{}, fmt.Errorf("gather candidates: %w", ctx.Err())
 	}
-	c, err := offerTo(ctx, s.p.http, s.p.token, s.url, pc.LocalDescription().SDP)
+	c, err := offerTo(ctx, s.p.http, s.p.bearer(), s.url, pc.LocalDescription().SDP)
 	if err != nil {
 		return created{}, err
 	}
 	err = pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: c.answer})
 	if err != nil {
-		_ = deleteAt(ctx, s.p.http, s.p.token, c.location.String())
+		_ = deleteAt(ctx, s.p.http, s.p.bearer(), c.location.String())
 		return created{}, fmt.Errorf("set answer: %w", err)
 	}
 	return c, nil
@@ -184,7 +187,7 @@ func (s *mediaSession) discard(ctx context.Context) {
 	if location != "" {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		_ = deleteAt(ctx, s.p.http, s.p.token, location)
+		_ = deleteAt(ctx, s.p.http, s.p.bearer(), location)
 	}
 	if pc != nil {
 		_ = pc.Close()
@@ -199,7 +202,7 @@ func (s *mediaSession) stop(ctx context.Context) error {
 	s.mu.Unlock()
 	var err error
 	if location != "" {
-		err = deleteAt(ctx, s.p.http, s.p.token, location)
+		err = deleteAt(ctx, s.p.http, s.p.bearer(), location)
 	}
 	s.close(ErrLeft)
 	return err
@@ -298,6 +301,8 @@ func (p *Participant) newPeer(server string) (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	var registry interceptor.Registry
+	var stamper ridStamper
+	registry.Add(&stamper) // before the others: it has the last word on packets that go out
 	if err := webrtc.ConfigureTWCCHeaderExtensionSender(&engine, &registry); err != nil {
 		return nil, fmt.Errorf("set up TWCC: %w", err)
 	}
@@ -317,6 +322,7 @@ func (p *Participant) newPeer(server string) (*webrtc.PeerConnection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
+	stamper.pc.Store(pc)
 	return pc, nil
 }
 

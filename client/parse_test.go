@@ -42,6 +42,9 @@ func FuzzParseFrame(f *testing.F) {
 	f.Add([]byte(`{"type":"STAGE_STATE","payload":{"version":3,"participants":[{"id":"a","tracks":["audio"]}]}}`))
 	f.Add([]byte(`{"type":"STAGE_UPDATE","payload":{"version":4,"changes":[{"op":"leave","participant":{"id":"a"}}]}}`))
 	f.Add([]byte(`{"type":"JOIN_ERROR","payload":{"code":"X","retryAfterSeconds":1e300}}`))
+	f.Add([]byte(`{"type":"LAYERS_WANTED","payload":{"layers":[{"rid":"h","wanted":false},{"rid":"l","wanted":true}]}}`))
+	f.Add([]byte(`{"type":"TOKEN_EXCHANGED","payload":{"userId":"a","attributes":{"a":"b"},"capabilities":["PUBLISH"]}}`))
+	f.Add([]byte(`{"type":"EXCHANGE_FAILED","payload":{"code":"X","retryAfterSeconds":-1}}`))
 	f.Add([]byte(`{"type":"PING"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, payload, err := parseFrame(data)

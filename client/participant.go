@@ -33,8 +33,6 @@ type Options struct {
 
 // Participant is one participation in a stage. Its methods may be called from any goroutine.
 type Participant struct {
-	token  string
-	claims Claims
 	o      Options
 	http   *http.Client
 	socket *socket
@@ -43,12 +41,19 @@ type Participant struct {
 	end      context.CancelCauseFunc
 	sessions sync.WaitGroup // goroutines of media sessions
 
-	mu      sync.Mutex // guards what follows
-	roster  roster
-	session string
-	resume  string
-	media   map[*mediaSession]struct{}
-	closed  bool
+	exchanging chan struct{} // has a token while a participant token is exchanged
+
+	mu       sync.Mutex // guards what follows
+	token    string
+	claims   Claims
+	exchange *exchange // on its way, if any
+	roster   roster
+	session  string
+	resume   string
+	media    map[*mediaSession]struct{}
+	closed   bool
+
+	publication *Publication // the latest
 }
 
 // Join opens the state socket of the token's stage and returns when the server has let the participant in.
@@ -94,7 +99,7 @@ func prepare(token string, o Options) (*Participant, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Participant{token: token, claims: claims, o: o, media: map[*mediaSession]struct{}{}}
+	p := &Participant{token: token, claims: claims, o: o, media: map[*mediaSession]struct{}{}, exchanging: make(chan struct{}, 1)}
 	p.http = exchangeClient(o.HTTP)
 	p.roster.self = claims.Participant
 	p.left, p.end = context.WithCancelCause(context.Background())
@@ -102,10 +107,14 @@ func prepare(token string, o Options) (*Participant, error) {
 }
 
 // ID returns the participant's id.
-func (p *Participant) ID() string { return p.claims.Participant }
+func (p *Participant) ID() string { return p.Claims().Participant }
 
-// Claims returns what the token says.
-func (p *Participant) Claims() Claims { return p.claims }
+// Claims returns what the token in force says.
+func (p *Participant) Claims() Claims {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.claims
+}
 
 // Session returns the id of the stage's session, "" if it is not known.
 func (p *Participant) Session() string {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -13,59 +13,56 @@ import (
 type PublishOptions struct {
 	// OnKeyFrame is told that somebody needs a key frame of the video (PLI or FIR).
 	OnKeyFrame func()
+	// OnLayerKeyFrame is told the same of a single layer, by its rid; nil: OnKeyFrame is.
+	OnLayerKeyFrame func(rid string)
+	// OnLayersWanted is told by rid which layers anybody watches, whenever that changes (Publication.Wanted).
+	OnLayersWanted func(wanted map[string]bool)
 }
 
 // Publication is what a participant publishes.
 type Publication struct {
+	p       *Participant
+	o       PublishOptions
 	session *mediaSession
+
+	mu       sync.Mutex // guards what follows
+	unwanted map[string]bool
 }
 
-// Publish offers tracks to the stage, at most one of each kind, and returns when the server receives. Packets
+// Publish offers tracks to the stage, at most one of each kind, or several layers of one picture (NewH264Layer) in the
+// order that the offer is to name them in, and returns when the server receives. Packets
 // or samples are then written to the tracks. Publishing again replaces what was published before. It returns a
 // *MediaError if the server refuses.
 func (p *Participant) Publish(ctx context.Context, o PublishOptions, tracks ...webrtc.TrackLocal) (*Publication, error) {
 	if len(tracks) == 0 {
 		return nil, errors.New("publish: no track given")
 	}
-	pub := &Publication{}
+	pub := &Publication{p: p, o: o}
+	p.mu.Lock()
+	before := p.publication
+	p.publication = pub
+	p.mu.Unlock()
 	s, err := p.startMedia(ctx, p.o.WHIPURL, func(pc *webrtc.PeerConnection) error {
-		for _, t := range tracks {
-			tr, err := pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-			if err != nil {
-				return fmt.Errorf("add track %s: %w", t.ID(), err)
+		pub.mu.Lock()
+		pub.unwanted = nil // the server wants all that a new session brings, until it says otherwise
+		pub.mu.Unlock()
+		for _, layers := range byMedium(tracks) {
+			if err := pub.addTracks(pc, layers); err != nil {
+				return err
 			}
-			p.sessions.Add(1)
-			go func() {
-				defer p.sessions.Done()
-				readFeedback(tr.Sender(), o)
-			}()
 		}
 		return nil
 	})
 	if err != nil {
+		p.mu.Lock()
+		if p.publication == pub {
+			p.publication = before
+		}
+		p.mu.Unlock()
 		return nil, fmt.Errorf("publish: %w", err)
 	}
 	pub.session = s
 	return pub, nil
-}
-
-// readFeedback drains a sender's RTCP, without which pion's interceptors do not work, until it is closed.
-func readFeedback(sender *webrtc.RTPSender, o PublishOptions) {
-	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
-		if o.OnKeyFrame == nil {
-			continue
-		}
-		for _, p := range packets {
-			switch p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				o.OnKeyFrame()
-			}
-		}
-	}
 }
 
 // Done is closed when the publication is over.

@@ -31,7 +31,7 @@ func (s *mediaSession) restart(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("restart: %w", ctx.Err())
 	}
-	got, tag, err := patchAt(ctx, s.p.http, s.p.token, location, "*", fragmentOf(pc.LocalDescription().SDP))
+	got, tag, err := patchAt(ctx, s.p.http, s.p.bearer(), location, "*", fragmentOf(pc.LocalDescription().SDP))
 	if err != nil {
 		return fmt.Errorf("restart: %w", err)
 	}

@@ -65,14 +65,14 @@ func (s *socket) dial(ctx context.Context) (*websocket.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events URL: %w", err)
 	}
-	u = u.JoinPath(s.p.claims.Stage)
+	u = u.JoinPath(s.p.Claims().Stage)
 	if key := s.p.resumeKey(); key != "" {
 		u.RawQuery = url.Values{"resume": {key}}.Encode()
 	}
 	h := *s.p.http
 	h.CheckRedirect, h.Timeout = nil, 0
 	conn, res, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
-		HTTPClient: &h, Subprotocols: []string{s.p.token},
+		HTTPClient: &h, Subprotocols: []string{s.p.bearer()},
 	})
 	if err != nil {
 		if res != nil && res.StatusCode == http.StatusUnauthorized {
@@ -148,6 +148,7 @@ func (s *socket) run() {
 		}
 		s.p.o.Log.Info("state socket lost", "error", err)
 		s.lost()
+		s.p.exchangeFailed(errUnanswered)
 		s.tellConnection(false)
 		if err := s.reopen(); err != nil {
 			s.p.over(err)
@@ -227,6 +228,12 @@ func (s *socket) handle(data []byte) error {
 		if !s.p.updated(v) {
 			return s.send(s.p.left, "GET_STATE", nil)
 		}
+	case *layersPayload:
+		s.p.layersWanted(v)
+	case *exchangedPayload:
+		s.p.exchanged(v)
+	case *exchangeFailedPayload:
+		s.p.exchangeFailed(v.err())
 	case *forcedPayload:
 		return &LeftError{Reason: v.Reason, Message: v.Message}
 	case *refusalPayload:

@@ -14,13 +14,14 @@ type Info struct {
 	AudioMuted   bool              `json:"audioMuted"`
 	VideoStopped bool              `json:"videoStopped"`
 	Tracks       []string          `json:"tracks,omitempty"`   // "audio", "video"
+	Layers       []Layer           `json:"layers,omitempty"`   // of its picture, the lowest first; nil without simulcast
 	Protocol     string            `json:"protocol,omitempty"` // how it publishes, where the server tells
 }
 
 func (i Info) equal(o Info) bool {
 	return i.ID == o.ID && i.UserID == o.UserID && i.Publishing == o.Publishing &&
 		i.AudioMuted == o.AudioMuted && i.VideoStopped == o.VideoStopped && i.Protocol == o.Protocol &&
-		maps.Equal(i.Attributes, o.Attributes) && slices.Equal(i.Tracks, o.Tracks)
+		maps.Equal(i.Attributes, o.Attributes) && slices.Equal(i.Tracks, o.Tracks) && slices.Equal(i.Layers, o.Layers)
 }
 
 // Op says what happened to a participant.

@@ -4,8 +4,9 @@
 //
 // starts a server of its own on one core, keeps to the others itself, and compares the server's CPU time per packet
 // with that of one encrypted sendto on the same core. With --joins 2000 it then has a crowd join and leave, and compares
-// the delay of the media before and meanwhile. Against a running server: --server URL, and --server-pid if it
-// runs on this machine. --help lists the flags.
+// the delay of the media before and meanwhile. With --churn 12 it has participants come and go in every way there is, and
+// fails if the server keeps anything of them. Against a running server: --server URL, and --server-pid if it
+// runs on this machine. --help lists the flags; "proscenium-load table FOLDER" writes the tables of docs/performance.md.
 package main
 
 import (
@@ -33,6 +34,12 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "table" { // of reports that --json has written, as scripts/bench-media does
+		if err := load.Summarise(os.Args[2], os.Stdout); err != nil {
+			fail(err)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -49,6 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o load.Options
 	var bitrate, joinRate string
 	var asJSON, verbose bool
+	var churn int
 	f := pflag.NewFlagSet("proscenium-load", pflag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.Server, "server", "", "URL of a running server's API")
@@ -63,6 +71,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.DurationVar(&o.Settle, "settle", 3*time.Second, "pause between the last join and the measurement")
 	f.IntVar(&o.Joins, "joins", 0, fmt.Sprintf("then have so many more join the same stage by the state socket, up to %d, and leave again:\n"+
 		"prints their join times, whether all are recorded, and what media was delayed before and meanwhile", load.MaxJoins))
+	f.IntVar(&churn, "churn", 0, fmt.Sprintf("instead of a measurement, have so many come and go in every way, up to %d, for the duration:\n"+
+		"fails if the server's memory, goroutines or files grow", load.MaxChurners))
 	f.StringVar(&joinRate, "join-rate", "200/s", fmt.Sprintf("joins per second, up to %d; all within %v", load.MaxJoinRate, load.MaxBurst))
 	f.IntVar(&o.AtOnce, "at-once", 8, fmt.Sprintf("viewers that join at the same time, up to %d", load.MaxAtOnce))
 	f.StringVar(&o.Profile, "profile", "", "folder for CPU, allocation and heap profiles of the spawned server, taken in the measurement")
@@ -92,6 +102,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if verbose {
 		o.ServerOutput = stderr
 	}
+	if churn > 0 {
+		return soak(ctx, o, churn, asJSON, stdout)
+	}
 	r, err := load.Run(ctx, o)
 	if err != nil {
 		return err
@@ -100,6 +113,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return r.WriteJSON(stdout)
 	}
 	return r.WriteTable(stdout)
+}
+
+// soak has participants come and go, and fails if the server keeps anything of them.
+func soak(ctx context.Context, o load.Options, churners int, asJSON bool, stdout io.Writer) error {
+	s, err := load.RunSoak(ctx, load.SoakOptions{
+		Server: o.Server, AccessKey: o.AccessKey, SecretKey: o.SecretKey, Region: o.Region, Spawn: o.Spawn, ServerPID: o.ServerPID,
+		Churners: churners, Bitrate: o.Bitrate, Duration: o.Duration, Progress: o.Progress, ServerOutput: o.ServerOutput,
+	})
+	if err != nil {
+		return err
+	}
+	write := s.WriteTable
+	if asJSON {
+		write = s.WriteJSON
+	}
+	if err := write(stdout); err != nil {
+		return err
+	}
+	if len(s.Growth) > 0 || s.Failures > 0 {
+		return fmt.Errorf("%d figures grew, %d joins or calls failed", len(s.Growth), s.Failures)
+	}
+	return nil
 }
 
 func credential(name string) string {

@@ -211,8 +211,11 @@ type listener struct{ key, addr string }
 
 func (c *Config) listeners() []listener {
 	out := []listener{
-		{"http", c.HTTP}, {"rtmp", c.RTMP}, {"http_redirect", c.TLS.Redirect},
-		{"turn.listen", c.TURN.Listen}, {"turn.listen_tls", c.TURN.ListenTLS},
+		{"http", c.HTTP},
+		{"rtmp", c.RTMP},
+		{"http_redirect", c.TLS.Redirect},
+		{"turn.listen", c.TURN.Listen},
+		{"turn.listen_tls", c.TURN.ListenTLS},
 	}
 	for _, addr := range c.Media {
 		out = append(out, listener{"media", addr})

@@ -99,6 +99,8 @@ type Config struct {
 
 	Tracing Tracing
 
+	Adaptation Adaptation
+
 	settings []*Setting
 	flags    *pflag.FlagSet
 	file     string // path given with --config or PROSCENIUM_CONFIG
@@ -132,6 +134,12 @@ type Door struct {
 type Tracing struct {
 	Endpoint string  // of an OTLP collector over HTTP; "" traces nothing
 	Ratio    float64 // of calls and joins that are traced, 0..1
+}
+
+// Adaptation says how viewers are given what their lines bear.
+type Adaptation struct {
+	On         bool
+	Start, Min int // of an estimate, bit/s; a Start of 0 is no bound until the line shows one
 }
 
 // Proxy says whose word is taken about who a client is.

@@ -143,6 +143,7 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"max_duration": "1h", "max_media_sessions": "3", "max_pending_per_token": "4",
 		"max_pending_per_address": "5", "log.access": "false",
 		"history.retention": "1000h", "events.retention": "24h", "events.allow_private": "127.0.0.0/8", "events.targets": "[{}]",
+		"limits.download_bitrate": "9000000", "adaptation.enabled": "false", "adaptation.start_bitrate": "700000", "adaptation.min_bitrate": "90000",
 		"limits.publish_bitrate": "6000000", "limits.publish_resolution": "1920x1080", "limits.publish_frame_rate": "50",
 		"limits.publish_frame_rate_min": "5", "limits.publish_audio_bitrate": "96000", "limits.b_frames": "true",
 		"limits.codecs": "VP9,H264", "limits.publish_duration": "2h", "limits.subscribe_duration": "3h",

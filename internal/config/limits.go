@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// Limits are what a publication may send. A number of 0 is no limit.
+// Limits are what a publication may send, and what a participant may be sent. A number of 0 is no limit.
 type Limits struct {
 	Bitrate      int // of all its pictures together, bit/s
 	AudioBitrate int // bit/s
+	Download     int // of all that a participant is sent, bit/s
 	Resolution   Resolution
 	FrameRate    int // pictures per second, of each layer
 	FrameRateMin int // the same, at least
@@ -63,6 +64,10 @@ func (l *Limits) settings() []*Setting {
 		{
 			key: "limits.publish_audio_bitrate", kind: "bit/s", open: "510000", aws: "160000", take: numberOrNone(&l.AudioBitrate, most),
 			doc: "How much the sound of a publication may take in bit/s on average over five seconds, without its redundancy; with a tenth more it is ended with BITRATE_EXCEEDED. 0 is no limit.",
+		},
+		{
+			key: "limits.download_bitrate", kind: "bit/s", open: "0", aws: "8500000", take: numberOrNone(&l.Download, most),
+			doc: "How much a participant is sent in bit/s, over all that it watches: more is made to fit by lower layers, and by pauses of pictures, as if its line bore no more. It needs adaptation.enabled. 0 is no limit.",
 		},
 		{
 			key: "limits.b_frames", kind: "switch", open: "false", aws: "false", take: onOff(&l.BFrames).set,

@@ -19,7 +19,7 @@ func TestLimits_FollowTheProfileWhereNotSet(t *testing.T) {
 		return l
 	}
 	aws := Limits{
-		Bitrate: 8_500_000, AudioBitrate: 160_000, Resolution: Resolution{1280, 720}, FrameRate: 60, FrameRateMin: 10,
+		Bitrate: 8_500_000, AudioBitrate: 160_000, Download: 8_500_000, Resolution: Resolution{1280, 720}, FrameRate: 60, FrameRateMin: 10,
 		Codecs: []string{"H264"},
 	}
 	if got := values("quotas: aws\n"); !reflect.DeepEqual(got, aws) {

@@ -200,7 +200,7 @@ func define(c *Config) []*Setting {
 		},
 		{
 			Key: "max_participants", Group: "Running", Default: "10000", from: everywhere, value: number(&c.MaxParticipants, 1, 10_000_000),
-			Doc: "Participants that may be on this node at once; more are refused with NO_CAPACITY.",
+			Doc: "Participants that may be on this node at once; more are refused with STAGE_AT_CAPACITY, or QUOTA_EXCEEDED where there is no state socket.",
 		},
 		{
 			Key: "max_sockets", Group: "Running", Default: "20000", from: everywhere, value: number(&c.MaxSockets, 1, 10_000_000),
@@ -209,6 +209,18 @@ func define(c *Config) []*Setting {
 		{
 			Key: "max_media_sessions", Group: "Running", Default: "64", from: everywhere, value: number(&c.MaxMediaSessions, 1, 100_000),
 			Doc: "Media sessions that one participant may have at once: its publication, and one for each participant it watches.",
+		},
+		{
+			Key: "adaptation.enabled", Group: "Running", Default: "true", from: everywhere, value: onOff(&c.Adaptation.On),
+			Doc: "Estimate what each viewer's line bears, and send it lower layers, or sound alone, when that is less than there is (adaptation.md).",
+		},
+		{
+			Key: "adaptation.start_bitrate", Group: "Running", Default: "0", from: everywhere, value: number(&c.Adaptation.Start, 0, 1_000_000_000),
+			Doc: "What a viewer's line is taken to bear at first, in bit/s. 0 is everything, until the line shows that it bears less.",
+		},
+		{
+			Key: "adaptation.min_bitrate", Group: "Running", Default: "50000", from: everywhere, value: number(&c.Adaptation.Min, 10_000, 1_000_000_000),
+			Doc: "The least that a line is taken to bear, in bit/s, whatever it shows.",
 		},
 		{
 			Key: "max_pending_per_token", Group: "Running", Default: "32", from: everywhere, value: number(&c.MaxPendingPerToken, 1, 100_000),

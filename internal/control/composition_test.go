@@ -26,6 +26,7 @@ type media struct {
 	streams  []live.Stream
 	metadata []string
 	refuse   error
+	ended    bool // what is shown ends at once
 }
 
 func (m *media) set(change func()) {
@@ -58,6 +59,12 @@ func (m showing) Start(_ context.Context, r live.Replication) (live.SessionID, e
 func (m showing) Stop(_ context.Context, r live.Replication) error {
 	m.set(func() { m.unshown = append(m.unshown, r) })
 	return nil
+}
+
+func (m showing) Goes(context.Context, live.Replication) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.ended, nil
 }
 
 func (m playing) Streams(context.Context) ([]live.Stream, error) {

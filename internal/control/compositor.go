@@ -33,18 +33,9 @@ type Replicator interface {
 	Start(ctx context.Context, r live.Replication) (live.SessionID, error)
 	// Stop ends it. Ending it again does no harm.
 	Stop(ctx context.Context, r live.Replication) error
+	// Goes tells whether it still goes on: it may have ended by itself before it was recorded.
+	Goes(ctx context.Context, r live.Replication) (bool, error)
 }
-
-// noReplicator is what a server without one has. Having no room for another replication is the documented
-// refusal that is true of it, and that clients do not repeat.
-type noReplicator struct{}
-
-func (noReplicator) Start(context.Context, live.Replication) (live.SessionID, error) {
-	return "", live.Errorf(live.Exhausted, "this server has room for 0 concurrent replications: "+
-		"it cannot show participants on another stage yet, and no setting changes that")
-}
-
-func (noReplicator) Stop(context.Context, live.Replication) error { return nil }
 
 // Broadcasts are what channels play.
 type Broadcasts interface {

@@ -139,6 +139,14 @@ func (c *core) apply(ctx context.Context, tx *store.Tx, facts []live.Fact) error
 		if stage == "" || stage != f.Stage {
 			continue // no session of ours: there is nothing that it could be kept with
 		}
+		if f.Name == live.ReplicationEnded {
+			told, err := c.endedByItself(ctx, tx, f)
+			if err != nil {
+				return err
+			}
+			out = append(out, told...)
+			continue
+		}
 		p, e, err := c.applyOne(ctx, tx, f)
 		if err != nil {
 			return err
@@ -154,7 +162,7 @@ func (c *core) apply(ctx context.Context, tx *store.Tx, facts []live.Fact) error
 func (c *core) applyOne(ctx context.Context, tx *store.Tx, f live.Fact) (live.Participant, live.Event, error) {
 	e := live.Event{
 		ID: c.history.nextID(c.now()), Name: f.Name, Participant: f.Participant, Remote: f.Remote, ErrorCode: f.ErrorCode,
-		At: f.At.UTC().Truncate(time.Microsecond),
+		At: f.At.UTC().Truncate(time.Microsecond), Replica: f.Replica, PreviousToken: f.PreviousToken, NewToken: f.NewToken,
 	}
 	if err := tx.InsertEvent(ctx, f.Stage, f.Session, e); err != nil {
 		return live.Participant{}, e, err
@@ -162,17 +170,26 @@ func (c *core) applyOne(ctx context.Context, tx *store.Tx, f live.Fact) (live.Pa
 	p, err := tx.Participant(ctx, f.Stage, f.Session, f.Participant)
 	fresh := errors.Is(err, store.ErrNotFound)
 	if fresh {
-		p = live.Participant{
-			ID: f.Participant, Stage: f.Stage, Session: f.Session, UserID: f.UserID, Protocol: live.ProtocolUnknown,
-			Recording: live.RecordingDisabled, Replication: live.ReplicationNone, JoinedAt: e.At,
-		}
+		p = newParticipant(f.Participant, f.Stage, f.Session, e.At)
+		p.UserID = f.UserID
 	} else if err != nil {
 		return p, e, err
 	}
 	if !follow(&p, f) {
 		return p, e, nil // who was not let in takes no part
 	}
-	return p, e, tx.PutParticipant(ctx, p)
+	if err := tx.PutParticipant(ctx, p); err != nil || f.Name != live.TokenExchanged {
+		return p, e, err
+	}
+	return p, e, c.replicasFollow(ctx, tx, p)
+}
+
+// newParticipant returns the record of someone of whom nothing is known yet.
+func newParticipant(id live.ParticipantID, stage live.StageID, session live.SessionID, at time.Time) live.Participant {
+	return live.Participant{
+		ID: id, Stage: stage, Session: session, Protocol: live.ProtocolUnknown,
+		Recording: live.RecordingDisabled, Replication: live.ReplicationNone, JoinedAt: at,
+	}
 }
 
 // follow brings a participant up to date with a fact and tells whether that changed anything.
@@ -183,8 +200,17 @@ func follow(p *live.Participant, f live.Fact) bool {
 		if f.Client != (live.Client{}) {
 			p.Client = f.Client
 		}
+		side(p, f)
 	case live.ParticipantLeft:
 		p.Connected = false
+		if p.Replication == live.ReplicationReplica {
+			p.ReplicationState = live.ReplicationStopped
+		}
+	case live.TokenExchanged:
+		p.UserID = f.UserID
+		if f.NewToken != nil {
+			p.Attributes = f.NewToken.Attributes
+		}
 	case live.PublishStarted:
 		p.Published = true
 		if f.Protocol != "" {
@@ -194,6 +220,18 @@ func follow(p *live.Participant, f live.Fact) bool {
 		return false
 	}
 	return true
+}
+
+// side notes whether who joined is a replica. An id may be both in turn.
+func side(p *live.Participant, f live.Fact) {
+	switch {
+	case f.SourceSession != "":
+		p.Replication, p.ReplicationState = live.ReplicationReplica, live.ReplicationActive
+		p.SourceStage, p.SourceSession = f.SourceStage, f.SourceSession
+	case p.Replication == live.ReplicationReplica:
+		p.Replication, p.ReplicationState = live.ReplicationNone, ""
+		p.SourceStage, p.SourceSession = live.ARN{}, ""
+	}
 }
 
 // history gives events their ids.

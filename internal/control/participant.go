@@ -50,6 +50,9 @@ func (p *Participants) Disconnect(
 	topic := live.StageID(stage.ID)
 	p.orders.give(ctx, bus.DisconnectParticipant(topic),
 		live.DisconnectParticipant{Stage: topic, Participant: id, Message: reason})
+	if len(shown) > 0 {
+		p.tellAdded()
+	}
 	for _, r := range shown {
 		p.unshow(ctx, r)
 	}

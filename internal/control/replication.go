@@ -25,9 +25,9 @@ const (
 )
 
 // Start shows a participant that publishes on the source also on the destination. It returns Invalid if both are
-// the same stage; NotFound if one does not exist or the participant does not publish there now; Conflict if it
-// is shown on the destination already; and Exhausted if it is on all the stages it may be, or the server cannot
-// show it on another.
+// the same stage, or the participant is a replica itself; NotFound if a stage does not exist or the participant is
+// not there; Conflict if it does not publish now, or is on the destination already; and Exhausted if it is on all
+// the stages it may be, or the destination has all the publishers it may have.
 func (r *Replications) Start(ctx context.Context, q StartReplication) error {
 	if err := r.checkStart(q); err != nil {
 		return err
@@ -47,8 +47,13 @@ func (r *Replications) Start(ctx context.Context, q StartReplication) error {
 	if err != nil {
 		return err
 	}
-	if !answer.Publishing {
-		return live.Errorf(live.NotFound, "participant %s does not publish on %s now", q.Participant, q.Source)
+	switch {
+	case answer.Session == "":
+		return live.Errorf(live.NotFound, "participant %s is not on %s now", q.Participant, q.Source)
+	case answer.Replica:
+		return live.Errorf(live.Invalid, "participant %s of %s is a replica: replicate it from its own stage", q.Participant, q.Source)
+	case !answer.Publishing:
+		return live.Errorf(live.Conflict, "participant %s does not publish on %s now", q.Participant, q.Source)
 	}
 	fresh := live.Replication{
 		ID: live.NewResourceID(), Participant: q.Participant, SourceStage: q.Source, SourceSession: answer.Session,
@@ -138,12 +143,27 @@ func (r *Replications) begin(ctx context.Context, q StartReplication, fresh live
 		if err := tx.InsertReplication(ctx, fresh); err != nil {
 			return err
 		}
-		return r.note(ctx, tx, fresh, live.ReplicationStarted)
+		return r.note(ctx, tx, fresh, live.ReplicationStarted, r.moment())
 	})
 	if err != nil {
 		r.unshow(ctx, fresh)
+		return err
 	}
-	return err
+	r.tellAdded()
+	return r.confirm(context.WithoutCancel(ctx), fresh)
+}
+
+// confirm ends a replication that had ended by itself before it was recorded: nobody would tell of that any more.
+func (r *Replications) confirm(ctx context.Context, fresh live.Replication) error {
+	goes, err := r.replicator.Goes(ctx, fresh)
+	if err != nil {
+		r.log.Warn("replication not confirmed", "participant_id", fresh.Participant, "error", err)
+		return nil
+	}
+	if goes {
+		return nil
+	}
+	return r.endNow(ctx, fresh)
 }
 
 func sorted(a, b live.ARN) []live.ARN {
@@ -160,33 +180,6 @@ func (c *core) unshow(ctx context.Context, r live.Replication) {
 	}
 }
 
-// note adds an event of the source's participant, and what is told of it.
-func (c *core) note(ctx context.Context, tx *store.Tx, r live.Replication, name live.FactName) error {
-	stage := live.StageID(r.SourceStage.ID)
-	p, err := tx.Participant(ctx, stage, r.SourceSession, r.Participant)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // its first fact is still on the way
-	}
-	if err != nil {
-		return err
-	}
-	active, err := tx.CountReplications(ctx, r.SourceStage, r.Participant)
-	if err != nil {
-		return err
-	}
-	p.Replication, p.ReplicationState = live.ReplicationSource, live.ReplicationStopped
-	if active > 0 {
-		p.ReplicationState = live.ReplicationActive
-	}
-	if err := tx.PutParticipant(ctx, p); err != nil {
-		return err
-	}
-	return tx.InsertEvent(ctx, stage, r.SourceSession, live.Event{
-		ID: c.history.nextID(c.now()), Name: name, Participant: r.Participant, At: c.moment(),
-		DestinationStage: r.DestinationStage, DestinationSession: r.DestinationSession,
-	})
-}
-
 // Stop ends a replication, or returns NotFound if there is none.
 func (r *Replications) Stop(ctx context.Context, source, destination live.ARN, who live.ParticipantID) error {
 	if err := firstOf(r.stageARN(source), r.stageARN(destination)); err != nil {
@@ -201,36 +194,15 @@ func (r *Replications) Stop(ctx context.Context, source, destination live.ARN, w
 		if err != nil {
 			return err
 		}
-		return r.end(ctx, tx, ended)
+		_, err = r.end(ctx, tx, ended, r.moment())
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	r.tellAdded()
 	r.unshow(ctx, ended)
 	return nil
-}
-
-func (c *core) end(ctx context.Context, tx *store.Tx, r live.Replication) error {
-	if err := tx.EndReplication(ctx, r.ID, c.moment()); err != nil {
-		return err
-	}
-	return c.note(ctx, tx, r, live.ReplicationEnded)
-}
-
-// endReplicationsOf ends everything shown from and on a stage, or only who's, and returns it.
-func (c *core) endReplicationsOf(
-	ctx context.Context, tx *store.Tx, stage live.ARN, who live.ParticipantID,
-) ([]live.Replication, error) {
-	found, err := tx.ActiveReplicationsOf(ctx, stage, who)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range found {
-		if err := c.end(ctx, tx, r); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
 }
 
 // List returns a page of where a participant of the source is and was shown, latest start first.

@@ -4,6 +4,7 @@ package control_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/store"
 )
 
-// onAir has the host of a stage say that everyone but "idle" publishes there.
+// onAir has the host of a stage say that everyone but "nobody" is there, and publishes but for "idle".
 func (h *house) onAir(t *testing.T, stage live.StageID) live.SessionID {
 	t.Helper()
 	session := h.openSession(t, stage, "node00000001").Session
@@ -23,7 +24,9 @@ func (h *house) onAir(t *testing.T, stage live.StageID) live.SessionID {
 			if a.Participant == "nobody" {
 				return live.ParticipantAnswer{}, nil
 			}
-			return live.ParticipantAnswer{Session: session, Publishing: a.Participant != "idle"}, nil
+			return live.ParticipantAnswer{
+				Session: session, Publishing: a.Participant != "idle", Replica: a.Participant == "copy",
+			}, nil
 		}))
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +118,8 @@ func TestReplications_RefuseWhatCannotBe(t *testing.T) {
 			"destination gone": {func(r *control.StartReplication) { r.Destination = gone }, live.NotFound},
 			"theirs":           {func(r *control.StartReplication) { r.Destination = theirs }, live.Denied},
 			"nobody":           {func(r *control.StartReplication) { r.Participant = "nobody" }, live.NotFound},
-			"idle":             {func(r *control.StartReplication) { r.Participant = "idle" }, live.NotFound},
+			"idle":             {func(r *control.StartReplication) { r.Participant = "idle" }, live.Conflict},
+			"a replica":        {func(r *control.StartReplication) { r.Participant = "copy" }, live.Invalid},
 			"bad id":           {func(r *control.StartReplication) { r.Participant = "a.b" }, live.Invalid},
 			"window":           {func(r *control.StartReplication) { r.ReconnectWindow = 301 * time.Second }, live.Invalid},
 			"attributes": {func(r *control.StartReplication) {
@@ -154,18 +158,238 @@ func TestReplications_RefuseWhatCannotBe(t *testing.T) {
 	})
 }
 
-// Nobody replicates yet: a call says so, and records nothing.
-func TestReplications_AreRefusedHonestlyWithoutAReplicator(t *testing.T) {
+// shownBy has the host of a stage obey what it is told of replications, and say what the answers are.
+func (h *house) shownBy(t *testing.T, stage live.StageID, answer func(live.ReplicateParticipant) live.ReplicationAnswer) {
+	t.Helper()
+	_, err := h.bus.Subscribe(bus.ReplicateParticipant(stage), "",
+		bus.Serve(func(_ context.Context, c live.ReplicateParticipant) (live.ReplicationAnswer, error) {
+			return answer(c), nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without another replicator the host of the source is told over the bus.
+func TestReplications_AreOrderedFromTheSourcesHost(t *testing.T) {
 	h := houseOn(t)
 	source, destination := h.stage(t), h.stage(t)
-	h.onAir(t, source.ID)
-	err := h.Replications.Start(t.Context(), control.StartReplication{
-		Source: source.ARN, Destination: destination.ARN, Participant: "p",
-	})
-	wantKind(t, "start", err, live.Exhausted)
-	if list, _, err := h.Replications.List(t.Context(), source.ARN, "p", control.Page{}); err != nil || len(list) != 0 {
-		t.Errorf("listed %v, %v", list, err)
+	start := func(who live.ParticipantID) error {
+		return h.Replications.Start(t.Context(), control.StartReplication{
+			Source: source.ARN, Destination: destination.ARN, Participant: who,
+		})
 	}
+	wantKind(t, "on a stage without a session", start("p"), live.NotFound)
+	session := h.onAir(t, source.ID)
+	wantKind(t, "whose host has just gone", start("p"), live.NotFound)
+	goes := true
+	var orders []string
+	h.shownBy(t, source.ID, func(c live.ReplicateParticipant) live.ReplicationAnswer {
+		orders = append(orders, string(c.Order)+" "+string(c.Replication.Participant))
+		switch {
+		case c.Order == live.ReplicationStart && c.Replication.Participant == "q":
+			return live.ReplicationAnswer{Refused: live.Refuse(live.Exhausted, live.QuotaExceeded, "full")}
+		case c.Order == live.ReplicationAsk && !goes:
+			return live.ReplicationAnswer{}
+		}
+		return live.ReplicationAnswer{Session: "st-destination00"}
+	})
+	if err := start("p"); err != nil {
+		t.Fatal(err)
+	}
+	err := start("q")
+	wantKind(t, "refused by the host", err, live.Exhausted)
+	if live.ReasonOf(err) != live.QuotaExceeded || err.Error() != "full" {
+		t.Errorf("it says %v", err)
+	}
+	if err := h.Replications.Stop(t.Context(), source.ARN, destination.ARN, "p"); err != nil {
+		t.Fatal(err)
+	}
+	goes = false // it ends before it is recorded
+	if err := start("p"); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(orders, ", "); got != "start p, ask p, start q, stop p, start p, ask p" {
+		t.Errorf("orders %s", got)
+	}
+	list, _, err := h.Replications.List(t.Context(), source.ARN, "p", control.Page{})
+	if err != nil || len(list) != 2 || list[0].State != live.ReplicationStopped || list[1].State != live.ReplicationStopped {
+		t.Errorf("listed %+v, %v", list, err)
+	}
+	h.wantEvents(t, source.ARN, session, "p", "REPLICATION_STARTED REPLICATION_STOPPED REPLICATION_STARTED REPLICATION_STOPPED")
+}
+
+// wantEvents fails the test unless these are a participant's events, oldest first.
+func (h *house) wantEvents(t *testing.T, stage live.ARN, session live.SessionID, who live.ParticipantID, want string) []live.Event {
+	t.Helper()
+	events, _, err := h.Participants.Events(t.Context(), stage, session, who, control.Page{Max: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(events)
+	var names []string
+	for _, e := range events {
+		names = append(names, string(e.Name))
+	}
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("events of %s are %s, want %s", who, got, want)
+	}
+	return events
+}
+
+// What the host of the source says of the end counts once, whoever said so before.
+func TestReplications_EndByThemselves(t *testing.T) {
+	eachWithMedia(t, control.Quotas{}, func(t *testing.T, h *house, m *media) {
+		source, destination := h.stage(t), h.stage(t)
+		session := h.onAir(t, source.ID)
+		h.participant(t, live.Participant{ID: "p", Stage: source.ID, Session: session, UserID: "Ada", Connected: true, Published: true})
+		q := control.StartReplication{Source: source.ARN, Destination: destination.ARN, Participant: "p"}
+		if err := h.Replications.Start(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		ended := live.Fact{
+			Name: live.ReplicationEnded, Stage: source.ID, Session: session, Participant: "p", At: h.clock.now().Add(time.Second),
+			Replication: m.shown[0].ID, DestinationStage: destination.ARN, DestinationSession: "st-destination00",
+		}
+		unknown := ended
+		unknown.Replication = "unknown"
+		h.report(t, "one", 1, unknown, ended, ended)
+		wantKind(t, "stop", h.Replications.Stop(t.Context(), source.ARN, destination.ARN, "p"), live.NotFound)
+		events := h.wantEvents(t, source.ARN, session, "p", "REPLICATION_STARTED REPLICATION_STOPPED")
+		if e := events[1]; e.DestinationStage != destination.ARN || e.DestinationSession != "st-destination00" || !e.At.Equal(ended.At.UTC().Truncate(time.Microsecond)) {
+			t.Errorf("the event is %+v", e)
+		}
+		p, err := h.Participants.Get(t.Context(), source.ARN, session, "p")
+		if err != nil || p.Replication != live.ReplicationSource || p.ReplicationState != live.ReplicationStopped {
+			t.Errorf("the source is %+v, %v", p, err)
+		}
+		out := h.out(t)
+		if len(out) != 2 {
+			t.Fatalf("the outside is told %v", out)
+		}
+		for i, name := range []string{"Participant Replication Start", "Participant Replication End"} {
+			want := fmt.Sprintf(`"detail":{"session_id":"%s","event_name":"%s","event_time":"2026-03-04T05:06:%02dZ","user_id":"Ada",`+
+				`"participant_id":"p","destination_stage_arn":"%s","destination_session_id":"st-destination00"}}`, session, name, 7+i, destination.ARN)
+			if !strings.HasSuffix(out[i].Body, want) || out[i].Stage != source.ID {
+				t.Errorf("the outside is told\n%s, want\n%s", out[i].Body, want)
+			}
+		}
+		m.set(func() { m.ended = true })
+		if err := h.Replications.Start(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		h.wantEvents(t, source.ARN, session, "p", "REPLICATION_STARTED REPLICATION_STOPPED REPLICATION_STARTED REPLICATION_STOPPED")
+	})
+}
+
+// A replica has a record of its own in the session it is shown in, and its publications are told with where they come from.
+func TestReplicas_HaveRecords(t *testing.T) {
+	eachWithMedia(t, control.Quotas{}, func(t *testing.T, h *house, m *media) {
+		source, destination := h.stage(t), h.stage(t)
+		session := h.onAir(t, source.ID)
+		there := h.openSession(t, destination.ID, "node00000001").Session
+		h.participant(t, live.Participant{ID: "p", Stage: source.ID, Session: session, UserID: "Ada", Connected: true, Published: true})
+		fact := func(name live.FactName, who live.ParticipantID, change func(*live.Fact)) live.Fact {
+			h.clock.move(time.Second)
+			f := live.Fact{Name: name, Stage: destination.ID, Session: there, Participant: who, At: h.clock.now()}
+			if who == "p" {
+				f.UserID, f.Replica, f.SourceStage, f.SourceSession = "Ada", true, source.ARN, session
+			}
+			if change != nil {
+				change(&f)
+			}
+			return f
+		}
+		ofP := func(f *live.Fact) { f.Remote, f.Replica = "p", true }
+		h.report(t, "one", 1,
+			fact(live.ParticipantJoined, "p", func(f *live.Fact) { f.Attributes = map[string]string{"role": "guest"} }),
+			fact(live.PublishStarted, "p", func(f *live.Fact) { f.Protocol = live.ProtocolWHIP }),
+			fact(live.ParticipantJoined, "bob", nil), fact(live.SubscribeStarted, "bob", ofP))
+		get := func() live.Participant {
+			p, err := h.Participants.Get(t.Context(), destination.ARN, there, "p")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		p := get()
+		if p.Replication != live.ReplicationReplica || p.ReplicationState != live.ReplicationActive || p.SourceStage != source.ARN ||
+			p.SourceSession != session || !p.Connected || !p.Published || p.Attributes["role"] != "guest" || p.Protocol != live.ProtocolWHIP {
+			t.Errorf("the replica is %+v", p)
+		}
+		want := fmt.Sprintf(`"event_name":"Participant Published","event_time":"2026-03-04T05:06:09Z","event_time_precise":"2026-03-04T05:06:09.089012Z",`+
+			`"user_id":"Ada","participant_id":"p","replica":true,"source_stage_arn":"%s","source_session_id":"%s"}}`, source.ARN, session)
+		if out := h.out(t); len(out) != 1 || !strings.HasSuffix(out[0].Body, want) {
+			t.Errorf("the outside is told %v, want %s", out, want)
+		}
+
+		// An exchange at the source reaches the replica's record.
+		err := h.store.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.InsertReplication(t.Context(), live.Replication{
+				ID: "r", Participant: "p", SourceStage: source.ARN, SourceSession: session, DestinationStage: destination.ARN,
+				DestinationSession: there, Attributes: map[string]string{"role": "guest"}, State: live.ReplicationActive, StartedAt: h.clock.now(),
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		until := time.Date(2026, 3, 4, 6, 0, 0, 0, time.UTC)
+		h.report(t, "one", 5, live.Fact{
+			Name: live.TokenExchanged, Stage: source.ID, Session: session, Participant: "p", UserID: "Lovelace", At: h.clock.now(),
+			PreviousToken: &live.ExchangedToken{Capabilities: live.Capabilities{Subscribe: true}, UserID: "Ada", ExpiresAt: until},
+			NewToken: &live.ExchangedToken{
+				Capabilities: live.Capabilities{Publish: true, Subscribe: true}, UserID: "Lovelace", ExpiresAt: until.Add(time.Hour),
+				Attributes: map[string]string{"role": "host", "seat": "2"},
+			},
+		})
+		if p := get(); p.UserID != "Lovelace" || p.Attributes["role"] != "guest" || p.Attributes["seat"] != "2" {
+			t.Errorf("after the exchange the replica is %+v", p)
+		}
+		own, err := h.Participants.Get(t.Context(), source.ARN, session, "p")
+		if err != nil || own.UserID != "Lovelace" || own.Attributes["role"] != "host" {
+			t.Errorf("after the exchange the source is %+v, %v", own, err)
+		}
+		events := h.wantEvents(t, source.ARN, session, "p", "TOKEN_EXCHANGED")
+		if e := events[0]; e.PreviousToken == nil || e.PreviousToken.UserID != "Ada" || e.NewToken == nil || !e.NewToken.Capabilities.Publish {
+			t.Errorf("the event is %+v", e)
+		}
+		want = `"event_name":"Token Exchanged","event_time":"2026-03-04T05:06:11Z","user_id":"Lovelace","participant_id":"p",` +
+			`"previous_token":{"capabilities":["SUBSCRIBE"],"attributes":{},"user_id":"Ada","expiration_time":"2026-03-04T06:00:00Z"},` +
+			`"new_token":{"capabilities":["SUBSCRIBE","PUBLISH"],"attributes":{"role":"host","seat":"2"},"user_id":"Lovelace","expiration_time":"2026-03-04T07:00:00Z"}}}`
+		if out := h.out(t); len(out) != 2 || !strings.HasSuffix(out[1].Body, want) {
+			t.Errorf("the outside is told %v, want %s", out[1:], want)
+		}
+
+		// A life of the node that is lost takes what it showed with it.
+		h.restart(t, func(*control.Options) {})
+		if p := get(); p.ReplicationState != live.ReplicationStopped || p.Connected {
+			t.Errorf("after the restart the replica is %+v", p)
+		}
+		list, _, err := h.Replications.List(t.Context(), source.ARN, "p", control.Page{})
+		if err != nil || len(list) != 1 || list[0].State != live.ReplicationStopped {
+			t.Errorf("after the restart: %+v, %v", list, err)
+		}
+		for _, e := range h.wantEvents(t, destination.ARN, there, "p", "JOINED PUBLISH_STARTED PUBLISH_STOPPED LEFT") {
+			if !e.Replica {
+				t.Errorf("%s is not a replica's", e.Name)
+			}
+		}
+		for i, e := range h.wantEvents(t, destination.ARN, there, "bob", "JOINED SUBSCRIBE_STARTED SUBSCRIBE_STOPPED LEFT") {
+			if e.Replica != (i == 1 || i == 2) {
+				t.Errorf("%s is of a replica: %t", e.Name, e.Replica)
+			}
+		}
+		h.wantEvents(t, source.ARN, session, "p", "TOKEN_EXCHANGED REPLICATION_STOPPED LEFT")
+
+		// An id that was a replica's may take part itself.
+		grant := h.openSession(t, destination.ID, "node00000001")
+		h.report(t, "two", 1, fact(live.ParticipantJoined, "p", func(f *live.Fact) { f.Session = grant.Session }),
+			fact(live.ParticipantJoined, "p", func(f *live.Fact) { f.Session, f.SourceSession, f.SourceStage = grant.Session, "", live.ARN{} }))
+		who, err := h.Participants.Get(t.Context(), destination.ARN, grant.Session, "p")
+		if err != nil || who.Replication != live.ReplicationNone || who.SourceSession != "" {
+			t.Errorf("who takes part itself is %+v, %v", who, err)
+		}
+	})
 }
 
 func TestReplications_EndWithAStageAndAParticipant(t *testing.T) {

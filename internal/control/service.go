@@ -38,10 +38,11 @@ type Options struct {
 	Quotas Quotas
 	// Buckets says where recordings can go; nil has no bucket.
 	Buckets Buckets
-	// Compositor, Replicator and Broadcasts do what needs media; each nil refuses it, and says so.
+	// Compositor and Broadcasts do what needs media; each nil refuses it, and says so.
 	Compositor Compositor
-	Replicator Replicator
 	Broadcasts Broadcasts
+	// Replicator shows participants on other stages; nil asks the hosts of the stages to.
+	Replicator Replicator
 	// Log gets what went wrong and was coped with; nil discards.
 	Log *slog.Logger
 	// History is how long what happened in a session can be read after its end, Events how long the events of it
@@ -111,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if err := c.loadKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.takeLeave(ctx), c.endLeftSessions(ctx), c.failLeftCompositions(ctx)); err != nil {
+	if err := errors.Join(c.endLeftReplications(ctx), c.takeLeave(ctx), c.endLeftSessions(ctx), c.failLeftCompositions(ctx)); err != nil {
 		return nil, err
 	}
 	s := &Service{
@@ -144,7 +145,7 @@ func newCore(o Options) (*core, error) {
 	}
 	c.orders, c.added = newOrders(c.bus, c.log), make(chan struct{}, 1)
 	c.buckets, c.compositor = or[Buckets](o.Buckets, noBuckets{}), or[Compositor](o.Compositor, noCompositor{})
-	c.replicator = or[Replicator](o.Replicator, noReplicator{})
+	c.replicator = or[Replicator](o.Replicator, hosts{c})
 	c.broadcasts = or[Broadcasts](o.Broadcasts, noBroadcasts{})
 	return c, nil
 }

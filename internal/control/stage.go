@@ -243,6 +243,9 @@ func (s *Stages) Delete(ctx context.Context, arn live.ARN) error {
 	for _, it := range composed {
 		s.halt(ctx, it, live.CompositionFailed, "Stage has been deleted")
 	}
+	if len(shown) > 0 {
+		s.tellAdded()
+	}
 	for _, r := range shown {
 		s.unshow(ctx, r)
 	}

@@ -51,6 +51,23 @@ func (c *core) tell(p live.Participant, e live.Event) (store.OutEvent, bool) {
 			Session: p.Session, Name: live.EventPublishError, At: live.Nanos(e.At), UserID: p.UserID, Participant: p.ID,
 			ErrorCode: e.ErrorCode, Replica: source != "", SourceStage: source, SourceSession: session,
 		}
+	case live.ReplicationStarted, live.ReplicationEnded:
+		name := live.EventReplicationStart
+		if e.Name == live.ReplicationEnded {
+			name = live.EventReplicationEnd
+		}
+		detail = live.ReplicationDetail{
+			Session: p.Session, Name: name, At: live.Seconds(e.At), UserID: p.UserID, Participant: p.ID,
+			DestinationStage: e.DestinationStage.Text(), DestinationSession: e.DestinationSession,
+		}
+	case live.TokenExchanged:
+		if e.PreviousToken == nil || e.NewToken == nil {
+			return store.OutEvent{}, false
+		}
+		detail = live.TokenDetail{
+			Session: p.Session, Name: live.EventTokenExchanged, At: live.Seconds(e.At), UserID: p.UserID, Participant: p.ID,
+			Previous: said(e.PreviousToken), New: said(e.NewToken),
+		}
 	default:
 		return store.OutEvent{}, false
 	}
@@ -63,6 +80,23 @@ func (c *core) tell(p live.Participant, e live.Event) (store.OutEvent, bool) {
 		panic("control: an event cannot be written: " + err.Error())
 	}
 	return store.OutEvent{ID: told.ID, Stage: p.Stage, At: e.At, Body: text}, true
+}
+
+// said writes what a token said as an event has it.
+func said(t *live.ExchangedToken) live.TokenSaid {
+	out := live.TokenSaid{
+		Capabilities: []live.Capability{}, Attributes: t.Attributes, UserID: t.UserID, ExpiresAt: live.Seconds(t.ExpiresAt),
+	}
+	if out.Attributes == nil {
+		out.Attributes = map[string]string{}
+	}
+	if t.Capabilities.Subscribe {
+		out.Capabilities = append(out.Capabilities, live.CanSubscribe)
+	}
+	if t.Capabilities.Publish {
+		out.Capabilities = append(out.Capabilities, live.CanPublish)
+	}
+	return out
 }
 
 // newUUID makes a random UUID (RFC 9562 section 5.4).
@@ -130,9 +164,9 @@ func (c *core) takeLeave(ctx context.Context) error {
 // endsOf returns what ends what a participant was doing when it was left: its subscriptions, its publication, its
 // stay.
 func (c *core) endsOf(ctx context.Context, tx *store.Tx, p live.Participant) ([]live.Fact, error) {
-	open := map[live.ParticipantID]bool{}
+	open, replicas := map[live.ParticipantID]bool{}, map[live.ParticipantID]bool{}
 	var watched []live.ParticipantID // in the order of their end
-	publishing, last := false, c.now().UTC()
+	publishing, last := false, c.moment()
 	seen := map[string]bool{} // what has been decided, as events come latest first
 	for after := (store.Cursor{}); ; {
 		events, err := tx.Events(ctx, p.Stage, p.Session, p.ID, after, pruned)
@@ -152,6 +186,7 @@ func (c *core) endsOf(ctx context.Context, tx *store.Tx, p live.Participant) ([]
 				if key := "to " + string(e.Remote); !seen[key] {
 					seen[key], open[e.Remote] = true, e.Name == live.SubscribeStarted
 					watched = append(watched, e.Remote)
+					replicas[e.Remote] = e.Replica
 				}
 			}
 		}
@@ -165,7 +200,8 @@ func (c *core) endsOf(ctx context.Context, tx *store.Tx, p live.Participant) ([]
 	end := func(name live.FactName, remote live.ParticipantID) {
 		ends = append(ends, live.Fact{
 			Name: name, Stage: p.Stage, Session: p.Session, Participant: p.ID, Remote: remote, UserID: p.UserID,
-			At: last.Add(time.Duration(len(ends)) * time.Microsecond),
+			At:      last.Add(time.Duration(len(ends)) * time.Microsecond),
+			Replica: replicas[remote] || p.Replication == live.ReplicationReplica,
 		})
 	}
 	for _, remote := range watched {

@@ -46,6 +46,7 @@ type MediaFigures struct {
 	Tracks    []TrackFigures
 	Player    *PlayerFigures // nil while the player has not told
 	Platform  Platform
+	Sent      SubscriptionState // of a subscription
 }
 
 // ParticipantFigures are what is known of a participant's media.
@@ -53,6 +54,7 @@ type ParticipantFigures struct {
 	roster.Participant
 	Publication   *MediaFigures  // nil while there is none
 	Subscriptions []MediaFigures // by publisher
+	Line          *LineFigures   // nil while nothing is known
 }
 
 // Figures returns the session of a stage on this node and its participants by id, false if it has none here. The
@@ -80,13 +82,16 @@ func (h *Host) Figures(stage live.StageID) (live.SessionID, []ParticipantFigures
 		switch {
 		case m.s != s || p == nil:
 		case m.publisher != "":
-			p.Subscriptions = append(p.Subscriptions, m.figures())
+			f := m.figures()
+			f.Sent = m.sent()
+			p.Subscriptions = append(p.Subscriptions, f)
 		case p.Publication == nil || p.Publication.Connected.IsZero(): // the connected one of two
 			f := m.figures()
 			p.Publication = &f
 		}
 	})
 	for i := range list {
+		list[i].Line = h.line(holder{stage: stage, id: list[i].ID})
 		slices.SortFunc(list[i].Subscriptions, func(a, b MediaFigures) int { return cmp.Compare(a.Publisher, b.Publisher) })
 	}
 	return s.id, list, true

@@ -49,6 +49,8 @@ type Options struct {
 	ReconnectWindow time.Duration // how long a participant stays after its socket was lost
 	SessionGrace    time.Duration // how long an empty session waits for the next join, at least 1 s
 	MaxDuration     time.Duration // how long a participation may last; 0 means 24 h
+	Publishing      time.Duration // how long a publication may last; setting limits.publish_duration
+	Subscribing     time.Duration // how long a subscription may last; setting limits.subscribe_duration
 	OpenTimeout     time.Duration // how long the control plane may take to answer; 0 means 5 s
 	StopTimeout     time.Duration // how long Run may take to take leave of everyone; 0 means 5 s
 
@@ -64,6 +66,8 @@ type Options struct {
 	PendingPerToken   int // media sessions of one participant that are not connected yet; 0 means 32
 	PendingPerAddress int // the same of one address; 0 means 1024
 	FactQueue         int // facts that wait to be written, at about 500 bytes each; 0 means 65536
+
+	Adaptation Adaptation // to what viewers' lines bear
 
 	SampleEvery time.Duration // how old figures may be; 0 means 2 s
 
@@ -94,17 +98,18 @@ func (o Options) withDefaults() Options {
 
 // Host runs the sessions on this node. Its methods may be called at once.
 type Host struct {
-	o        Options
-	log      *slog.Logger
-	reporter *reporter
-	keys     *keys
-	verifier *token.Verifier
-	pending  pending
-	media    registry
-	links    links
-	counts   counts
-	sockets  atomic.Uint64 // the last SocketID given out
-	sampled  sampled
+	o         Options
+	log       *slog.Logger
+	reporter  *reporter
+	keys      *keys
+	verifier  *token.Verifier
+	pending   pending
+	media     registry
+	allocator allocator
+	links     links
+	counts    counts
+	sockets   atomic.Uint64 // the last SocketID given out
+	sampled   sampled
 
 	ctx    context.Context // ends when the host has stopped
 	cancel context.CancelFunc
@@ -144,6 +149,7 @@ func Open(o Options) *Host {
 		sessions: make(map[live.StageID]*session),
 	}
 	h.verifier = o.Verifier.WithKeys(h.keys)
+	h.allocator.init(h)
 	h.pending.init(o.PendingPerToken, o.PendingPerAddress)
 	return h
 }
@@ -160,10 +166,16 @@ func (h *Host) Run(ctx context.Context) error {
 		defer close(kept)
 		h.keepRules(ctx)
 	}()
+	allocated := make(chan struct{})
+	go func() {
+		defer close(allocated)
+		h.allocator.run(ctx)
+	}()
 	h.sampleOften(ctx)
 	h.stop()
 	<-told
 	<-kept
+	<-allocated
 	return nil
 }
 
@@ -220,10 +232,7 @@ func (h *Host) admit(who holder) error {
 	if h.o.MaxParticipants == 0 || n < h.o.MaxParticipants || h.has(who) {
 		return nil
 	}
-	err := live.Refuse(live.Unavailable, live.NoCapacity,
-		"the node has %d participants, the limit is %d (setting max_participants)", n, h.o.MaxParticipants)
-	err.RetryAfter = 5 * time.Second
-	return err
+	return nodeFull("participants on the server", n, h.o.MaxParticipants, "max_participants")
 }
 
 // has reports whether the participant is in an open session.

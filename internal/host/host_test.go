@@ -447,7 +447,7 @@ func TestLimits_NameThemselves(t *testing.T) {
 		h.join(stageOne, "bob")
 		h.join(stageOne, "cyd")
 		_, err = h.host.Join(t.Context(), JoinRequest{Token: h.token(h.claims(stageOne, "dan")), Topic: stageOne, Socket: newFakeSocket()})
-		if live.ReasonOf(err) != live.NoCapacity || !strings.Contains(err.Error(), "max_participants") {
+		if live.ReasonOf(err) != live.QuotaExceeded || !strings.Contains(err.Error(), "max_participants") {
 			t.Errorf("a fourth participant gives %v", err)
 		}
 		h.join(stageOne, "cyd")    // who is in may come in again,

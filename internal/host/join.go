@@ -25,6 +25,8 @@ type Socket interface {
 	Tell(code live.Reason, message string)
 	// Exchanged tells that the participant goes on with another token.
 	Exchanged(e roster.Exchanged)
+	// Subscribed tells a viewer what it is sent of a publisher's picture.
+	Subscribed(state SubscriptionState)
 	// WantLayers tells a publisher which layers of its picture anybody wants; it need not send the others.
 	WantLayers(list []WantedLayer)
 	// Expel sends why the participation is over and closes. The channel is closed when that has been written, or never

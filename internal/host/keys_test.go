@@ -183,12 +183,18 @@ func TestKeys_Row8_RememberNoMoreThanTheyMay(t *testing.T) {
 // own signs a token as a customer does.
 func own(t *testing.T, key *ecdsa.PrivateKey, stage live.StageID, id live.ParticipantID) string {
 	t.Helper()
+	return ownSaying(t, key, stage, id, `"capabilities":{"allow_publish":true,"allow_subscribe":true}`)
+}
+
+// ownSaying signs a token with more claims.
+func ownSaying(t *testing.T, key *ecdsa.PrivateKey, stage live.StageID, id live.ParticipantID, more string) string {
+	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
 	now := time.Now().Unix()
 	text := encode([]byte(`{"alg":"ES384","typ":"JWT","kid":"`+keyARN("mine").String()+`"}`)) + "." +
 		encode(fmt.Appendf(nil, `{"exp":%d,"iat":%d,"jti":%q,"resource":%q,"topic":%q,"events_url":"ws://x/events",`+
-			`"whip_url":"http://x/whip","capabilities":{"allow_publish":true,"allow_subscribe":true},"version":"1.0"}`,
-			now+3600, now, id, arnOf(stage), stage))
+			`"whip_url":"http://x/whip","version":"1.0",%s}`,
+			now+3600, now, id, arnOf(stage), stage, more))
 	digest := sha512.Sum384([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 	if err != nil {

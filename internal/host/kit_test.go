@@ -226,13 +226,14 @@ type fakeSocket struct {
 	warned []live.Reason // guarded by mu
 	told   chan struct{}
 
-	mu        sync.Mutex
-	welcomes  []Welcome
-	updates   []*Announcement
-	expelled  live.LeaveReason
-	exchanged []roster.Exchanged
-	retired   bool
-	wanted    [][]WantedLayer
+	mu         sync.Mutex
+	welcomes   []Welcome
+	updates    []*Announcement
+	expelled   live.LeaveReason
+	exchanged  []roster.Exchanged
+	retired    bool
+	wanted     [][]WantedLayer
+	subscribed []SubscriptionState
 }
 
 func newFakeSocket() *fakeSocket {
@@ -270,6 +271,18 @@ func (s *fakeSocket) WantLayers(list []WantedLayer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted = append(s.wanted, list)
+}
+
+func (s *fakeSocket) warnings() []live.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.warned
+}
+
+func (s *fakeSocket) Subscribed(state SubscriptionState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subscribed = append(s.subscribed, state)
 }
 
 func (s *fakeSocket) Expel(reason live.LeaveReason, _ string) <-chan struct{} {

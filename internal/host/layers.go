@@ -137,7 +137,14 @@ func (m *mediaSession) best(now media.Time) *sfu.UpTrack {
 // showLayer has a viewer see a layer, unless somebody chooses for it.
 func (m *mediaSession) showLayer(best *sfu.UpTrack) {
 	down := m.down[media.Video].Load()
-	if down == nil || m.steered.Load() {
+	if down == nil {
+		return
+	}
+	if m.steered.Load() {
+		if m.offering != best {
+			m.offering = best
+			m.s.h.allocator.touch(m.allot)
+		}
 		return
 	}
 	if _, next := down.Wants(); next != best {
@@ -155,7 +162,7 @@ func (s *session) askForLayers(m *mediaSession, now media.Time) {
 	}
 	list := m.layers()
 	nobody := !slices.ContainsFunc(list, func(up *sfu.UpTrack) bool { return up.Viewers() > 0 })
-	changed := false
+	changed := !m.layered.dynamic // the first time it is told of all: it may know of another publication's
 	for i, up := range list {
 		w := m.layered.watch[up]
 		switch {

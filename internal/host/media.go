@@ -34,10 +34,13 @@ type mediaSession struct {
 
 	of *mediaSession // of a replica's publication: the one that it stands for, whose tracks it shows
 
-	ended   bool                       // of session.run alone, as is
-	shownAs map[*mediaSession]struct{} // in other sessions
-	layered layering                   // of a publication
-	steered atomic.Bool                // somebody chooses the layers of a subscription
+	ended    bool                         // of session.run alone, as is
+	shownAs  map[*mediaSession]struct{}   // in other sessions
+	layered  layering                     // of a publication
+	steered  atomic.Bool                  // somebody chooses the layers of a subscription
+	allot    *allotment                   // of a subscription: who does
+	offering *sfu.UpTrack                 // the best layer when the allotment was told last; of session.run alone
+	shown    atomic.Pointer[mediaSession] // the publication that a subscription shows; written by session.run alone
 	// Written by session.run alone. Of layers it is the one that is shown to whoever has no wish:
 	up   [kinds]atomic.Pointer[sfu.UpTrack]
 	down [kinds]atomic.Pointer[sfu.DownTrack]
@@ -137,6 +140,9 @@ func (s *session) attach(m *mediaSession) {
 	if f.current != nil {
 		s.showAll(m, f.current)
 	}
+	if m.allot != nil {
+		m.allot.add(m)
+	}
 }
 
 // route shows a publisher's viewers another publication.
@@ -156,6 +162,7 @@ func (s *session) route(e roster.Route) {
 }
 
 func (s *session) showAll(viewer, publication *mediaSession) {
+	viewer.shown.Store(publication)
 	for kind := range publication.up {
 		if up := publication.up[kind].Load(); up != nil {
 			s.show(viewer, media.Kind(kind), up)
@@ -171,6 +178,7 @@ func (s *session) show(viewer *mediaSession, kind media.Kind, up *sfu.UpTrack) {
 		_ = s.do(roster.Ended{Media: viewer.id}) // never refused
 		return
 	}
+	defer s.h.allocator.touch(viewer.allot)
 	if down := viewer.down[kind].Load(); down != nil {
 		down.Switch(up)
 		return
@@ -191,6 +199,9 @@ func (s *session) endMedia(id roster.MediaID) {
 	}
 	s.h.media.remove(id)
 	m.ended = true
+	if m.allot != nil {
+		m.allot.remove(m)
+	}
 	m.look(media.Now()) // a short one may have had its first media since the last sample
 	m.span.End()
 	m.release()

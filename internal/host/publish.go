@@ -89,6 +89,8 @@ func (h *Host) subscribe(ctx context.Context, c live.Claims, publisher live.Part
 			return nil, s.absent(wish)
 		}
 		po.CNAME = string(publisher) // its tracks are to be played in sync
+		m.allot = h.allocator.of(m.owner)
+		po.Link = m.allot.link
 		peer, answer, err := h.o.Transport.Subscribe(offer, shown.tracks, po)
 		if err != nil {
 			s.failed(c, live.SubscribeFailed, publisher, err)

@@ -89,7 +89,9 @@ func (h *Host) sampleOften(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			h.sample(media.Now())
+			now := media.Now()
+			h.sample(now)
+			h.endLong(now)
 		}
 	}
 }

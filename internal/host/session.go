@@ -184,11 +184,13 @@ func (s *session) apply(st step) {
 		if socket := s.socket(e.Socket); socket != nil {
 			socket.Welcome(s.welcome(e.State))
 			s.remindLayers(socket, e.State)
+			s.h.allocator.remind(holder{stage: s.stage, id: e.State.Participant})
 		}
 	case roster.Replay:
 		if socket := s.socket(e.Socket); socket != nil {
 			socket.Replay(s.welcome(e.State), announcements(s.stage, e.Updates))
 			s.remindLayers(socket, e.State)
+			s.h.allocator.remind(holder{stage: s.stage, id: e.State.Participant})
 		}
 	case roster.Announce:
 		a := &Announcement{Stage: s.stage, Update: e.Update}

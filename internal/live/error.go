@@ -55,12 +55,13 @@ const (
 
 // The codes that events give for publications that break a rule (the contract's EventErrorCode).
 const (
-	BitrateExceeded    Reason = "BITRATE_EXCEEDED"
-	ResolutionExceeded Reason = "RESOLUTION_EXCEEDED"
-	BFramePresent      Reason = "B_FRAME_PRESENT"
-	InvalidVideoCodec  Reason = "INVALID_VIDEO_CODEC"
-	InvalidAudioCodec  Reason = "INVALID_AUDIO_CODEC"
-	InvalidInput       Reason = "INVALID_INPUT"
+	BitrateExceeded        Reason = "BITRATE_EXCEEDED"
+	ResolutionExceeded     Reason = "RESOLUTION_EXCEEDED"
+	BFramePresent          Reason = "B_FRAME_PRESENT"
+	InvalidVideoCodec      Reason = "INVALID_VIDEO_CODEC"
+	InvalidAudioCodec      Reason = "INVALID_AUDIO_CODEC"
+	InvalidInput           Reason = "INVALID_INPUT"
+	StreamDurationExceeded Reason = "STREAM_DURATION_EXCEEDED"
 )
 
 // Error is a failure that may be told to a caller: its message names what was wrong, the limit and, where

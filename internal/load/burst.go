@@ -45,6 +45,7 @@ type Window struct {
 	DelayMax   float64 `json:"delay_max_ms"`
 	ServerCPU  float64 `json:"server_cpu_cores"`
 	OwnCPU     float64 `json:"load_cpu_cores"`
+	PLIs       uint64  `json:"publisher_plis"`      // key frames that publishers were asked for
 	Behind     float64 `json:"publisher_behind_ms"` // the longest that a frame left late: what the machine took from the tester
 	PerMillion float64 `json:"server_cpu_seconds_per_million"`
 }
@@ -53,7 +54,7 @@ type Window struct {
 func windowOf(r *Report) Window {
 	return Window{
 		Seconds: r.Seconds, Packets: r.Packets, Missing: r.Missing, DelayP50: r.DelayP50, DelayP95: r.DelayP95,
-		DelayP99: r.DelayP99, DelayMax: r.DelayMax, ServerCPU: r.ServerCPU, OwnCPU: r.OwnCPU, Behind: r.Behind, PerMillion: r.PerMillion,
+		PLIs: r.PLIsNow, DelayP99: r.DelayP99, DelayMax: r.DelayMax, ServerCPU: r.ServerCPU, OwnCPU: r.OwnCPU, Behind: r.Behind, PerMillion: r.PerMillion,
 	}
 }
 
@@ -89,7 +90,7 @@ func (b *Burst) table(row func(name, format string, args ...any)) {
 	}{{"before", b.Before}, {"joining", b.During}, {"leaving", b.Leaving}} {
 		row("  "+w.name, "%.1f s, %d packets, %d missing; delay p50 %.2f  p95 %.2f  p99 %.2f  max %.2f ms", w.Seconds, w.Packets,
 			w.Missing, w.DelayP50, w.DelayP95, w.DelayP99, w.DelayMax)
-		row("", "load itself %.2f cores; frames left at most %.1f ms late", w.OwnCPU, w.Behind)
+		row("", "%d key frames asked for; load itself %.2f cores; frames left at most %.1f ms late", w.PLIs, w.OwnCPU, w.Behind)
 		if w.PerMillion > 0 {
 			row("", "server %.3f cores, %.2f CPU seconds per million packets", w.ServerCPU, w.PerMillion)
 		}

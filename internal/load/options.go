@@ -19,6 +19,9 @@ const (
 	MaxAtOnce     = 64          // viewers that join at the same time
 )
 
+// joinsAtOnce is how many join at the same time if nobody says otherwise.
+const joinsAtOnce = 8
+
 // Options describe a run.
 type Options struct {
 	Server    string // URL of the API; "" with Spawn

@@ -36,6 +36,7 @@ type Report struct {
 	Feedback         uint64  `json:"viewer_feedback"`        // TWCC and reports
 	Upstream         uint64  `json:"publisher_nacked"`       // packets the server asked publishers for
 	PLIs             uint64  `json:"publisher_plis"`         // in the whole run
+	PLIsNow          uint64  `json:"publisher_plis_now"`     // in the measurement
 	Behind           float64 `json:"publisher_behind_ms"`    // the longest that a frame left late
 	DelayP50         float64 `json:"delay_p50_ms"`           // sent by publisher to decrypted by viewer
 	DelayP95         float64 `json:"delay_p95_ms"`           //
@@ -95,7 +96,7 @@ func (r *Report) fill(o Options, before, after snapshot) {
 	r.Publishers, r.Viewers, r.Bitrate, r.Audio, r.Pinned = o.Publishers, len(after.viewers), o.Bitrate, o.Audio, o.Pin
 	r.Seconds = after.at.Sub(before.at).Seconds()
 	r.Sent = after.sent - before.sent
-	r.PLIs, r.Upstream = after.plis, after.nacked-before.nacked
+	r.PLIs, r.PLIsNow, r.Upstream = after.plis, after.plis-before.plis, after.nacked-before.nacked
 	r.Behind = milliseconds(after.behind)
 	var once, bytes uint64
 	var delay histogram

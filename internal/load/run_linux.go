@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	joinsAtOnce = 8
-	joinWait    = 20 * time.Second
-	feedRounds  = 10 // a tenth of the viewers gets its feedback sent every 10 ms
+	joinWait   = 20 * time.Second
+	feedRounds = 10 // a tenth of the viewers gets its feedback sent every 10 ms
 )
 
 // run is one measurement.

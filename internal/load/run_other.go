@@ -22,6 +22,9 @@ type Floor struct {
 	DeliveredShare float64
 }
 
+// RunSoak refuses: this is not Linux.
+func RunSoak(context.Context, SoakOptions) (*Soak, error) { return nil, errLinux }
+
 func machine() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
 // Run refuses: this is not Linux.

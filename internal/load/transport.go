@@ -349,6 +349,14 @@ func (t *transport) sendRTCP(plain []byte) error {
 	return err
 }
 
+// vanish ends the transport without a word to the far end, as a machine that is switched off does.
+func (t *transport) vanish() {
+	if t.conn != nil {
+		_ = t.conn.Close() // what close would say goes nowhere
+	}
+	t.close()
+}
+
 // close says good-bye and waits until the transport's goroutines have ended.
 func (t *transport) close() {
 	t.closeOnce.Do(func() {

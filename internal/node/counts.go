@@ -13,6 +13,7 @@ import (
 func (n *Node) countMedia() {
 	n.countPeople()
 	n.countQuality()
+	n.countAdaptation()
 	n.countQueues()
 	n.countFlow()
 	n.countDrops()
@@ -85,6 +86,48 @@ func (n *Node) countFlow() {
 	add("peers_connected_total", "Peer connections that came up.", &c.Connected)
 	add("peers_failed_total", "Peer connections that failed.", &c.Failed)
 	n.metrics.Add(admin.Number{Name: "tcp_connections", Help: "Media connections over TCP.", Gauge: true, Read: admin.One(port.Connections.Load)})
+}
+
+// countAdaptation tells how viewers are adapted to.
+func (n *Node) countAdaptation() {
+	one := func(read func(host.AdaptationStats) float64) func() map[string]float64 {
+		return admin.One(func() float64 { return read(n.media.host.Adaptation()) })
+	}
+	n.metrics.Add(
+		admin.Number{
+			Name: "bounded_lines", Help: "Participants whose line has shown a bound.", Gauge: true,
+			Read: one(func(s host.AdaptationStats) float64 { return float64(s.Bounded) }),
+		},
+		admin.Number{
+			Name: "paused_pictures", Help: "Subscriptions without picture because the line does not bear it.", Gauge: true,
+			Read: one(func(s host.AdaptationStats) float64 { return float64(s.Paused) }),
+		},
+		admin.Number{
+			Name: "adaptations_total", Help: "Changes of what viewers are sent.", Label: "what",
+			Read: func() map[string]float64 {
+				s := n.media.host.Adaptation()
+				return map[string]float64{
+					"layer_up": float64(s.Ups), "layer_down": float64(s.Downs), "pause": float64(s.Pauses), "resume": float64(s.Resumes),
+				}
+			},
+		},
+		admin.Number{
+			Name: "probes_total", Help: "Probes of viewers' lines: begun, and those that showed more.", Label: "what",
+			Read: func() map[string]float64 {
+				s := n.media.host.Adaptation()
+				return map[string]float64{"begun": float64(s.Probes), "confirmed": float64(s.Confirms)}
+			},
+		},
+		admin.Number{
+			Name: "estimate_cuts_total", Help: "Times that the estimate of a viewer's line fell.",
+			Read: one(func(s host.AdaptationStats) float64 { return float64(s.Cuts) }),
+		},
+		admin.Number{Name: "probe_packets_total", Help: "Packets of padding sent to viewers.", Read: admin.One(n.media.transport.Counters().ProbesOut.Load)},
+	)
+	n.metrics.AddFamily(admin.Family{
+		Name: "line_estimate_bits_per_second", Help: "What the lines of participants bear, where they have shown a bound.", Labels: []string{"stat"}, Gauge: true,
+		Read: func(tell func(float64, ...string)) { tellSpread(tell, n.media.host.Adaptation().Estimate) },
+	})
 }
 
 // countDrops tells every reason for which something that arrived, or should have left, was dropped.

@@ -36,6 +36,14 @@ type (
 		Protocol      string             `json:"protocol,omitempty"`
 		Publication   *mediaFigures      `json:"publication,omitempty"`
 		Subscriptions []mediaFigures     `json:"subscriptions"`
+		Line          *lineFigures       `json:"line,omitempty"` // absent while nothing is known
+	}
+	lineFigures struct {
+		Estimate media.Bitrate `json:"estimate"` // 0 while it has shown no bound
+		QueueMs  float64       `json:"queueMs"`
+		Loss     float64       `json:"loss"`
+		Probes   uint64        `json:"probes"`
+		Cuts     uint64        `json:"cuts"`
 	}
 	mediaFigures struct {
 		PublisherID live.ParticipantID `json:"publisherId,omitempty"`
@@ -46,6 +54,9 @@ type (
 		Tracks      []trackFigures     `json:"tracks"`
 		Platform    string             `json:"platform"`
 		Player      *playerFigures     `json:"player,omitempty"` // absent while the player has not told
+		Layer       string             `json:"layer,omitempty"`  // of a subscription to a publisher with layers
+		Paused      bool               `json:"paused,omitempty"` // no picture is sent
+		Reason      string             `json:"reason,omitempty"` // why not the best: bandwidth, preference
 	}
 	playerFigures struct {
 		ToldAt            string  `json:"toldAt"`
@@ -128,6 +139,9 @@ func tellParticipant(p host.ParticipantFigures) participantFigures {
 	for _, s := range p.Subscriptions {
 		out.Subscriptions = append(out.Subscriptions, tellMedia(s))
 	}
+	if l := p.Line; l != nil {
+		out.Line = &lineFigures{Estimate: l.Estimate, QueueMs: milliseconds(l.Queue), Loss: l.Loss, Probes: l.Probes, Cuts: l.Cuts}
+	}
 	return out
 }
 
@@ -135,6 +149,7 @@ func tellMedia(m host.MediaFigures) mediaFigures {
 	out := mediaFigures{
 		PublisherID: m.Publisher, ConnectedAt: moment(m.Connected), SampledAt: moment(m.Sampled), Transport: m.Transport,
 		Tracks: []trackFigures{}, Platform: m.Platform.String(),
+		Layer: m.Sent.Layer, Paused: m.Sent.Paused, Reason: string(m.Sent.Reason),
 	}
 	if p := m.Player; p != nil {
 		out.Player = &playerFigures{ToldAt: moment(p.At), FramesDecoded: p.Decoded, FramesDropped: p.Dropped, DroppedFrameRatio: p.DroppedRatio}

@@ -13,6 +13,7 @@ import (
 	"github.com/proscenium-live/proscenium/internal/rtc"
 	"github.com/proscenium-live/proscenium/internal/sfu"
 	"github.com/proscenium-live/proscenium/internal/signal"
+	"github.com/proscenium-live/proscenium/internal/turn"
 )
 
 // mediaRole is what a node with the role media has.
@@ -21,11 +22,12 @@ type mediaRole struct {
 	engine    *sfu.Engine
 	host      *host.Host
 	signal    *signal.Handler
+	turn      *turn.Server // nil: nobody is relayed
 }
 
 // openMedia opens the transport, the forwarding and the host, and lets clients in by the signalling. It wants
 // the control plane open.
-func (n *Node) openMedia(context.Context) error {
+func (n *Node) openMedia(ctx context.Context) error {
 	told, err := n.mediaAddresses()
 	if err != nil {
 		return err
@@ -48,16 +50,28 @@ func (n *Node) openMedia(context.Context) error {
 		ReconnectWindow: n.config.ReconnectWindow, SessionGrace: n.config.SessionGrace, StopTimeout: stopIn / 2,
 		PublishersPerStage: q.PublishersPerStage.N, SubscribersPerStage: q.SubscribersPerStage.N,
 		Publishers: q.Publishers.N, Subscriptions: q.Subscriptions.N, MaxParticipants: n.config.MaxParticipants,
-		Rules: n.rules(), MaxDuration: n.config.MaxDuration, MediaSessions: n.config.MaxMediaSessions,
+		Adaptation: host.Adaptation{
+			Off: !n.config.Adaptation.On, Start: media.Bitrate(n.config.Adaptation.Start), Min: media.Bitrate(n.config.Adaptation.Min),
+			Max: media.Bitrate(n.config.Limits.Download),
+		},
+		Rules: n.rules(), MaxDuration: n.config.MaxDuration,
+		Publishing: n.config.PublishDuration, Subscribing: n.config.SubscribeDuration, MediaSessions: n.config.MaxMediaSessions,
 		PendingPerToken: n.config.MaxPendingPerToken, PendingPerAddress: n.config.MaxPendingPerAddress,
 		Joined: func(step host.JoinStep, d time.Duration) { n.metrics.ObserveJoin(string(step), d) },
 	})
+	if err := n.openTURN(ctx, m); err != nil {
+		return err
+	}
 	m.signal = signal.New(signal.Options{
-		Host: m.host, ClientAddr: n.clients().of, Log: n.log, Tracer: n.tracer,
+		ICEServers: m.iceServers,
+		Host:       m.host, ClientAddr: n.clients().of, Log: n.log, Tracer: n.tracer,
 		Joined: func(d time.Duration) { n.metrics.ObserveJoin(admin.StateSent, d) },
 	})
 
 	n.add("transport", m.transport.Run)
+	if m.turn != nil {
+		n.add("turn", m.turn.Run)
+	}
 	n.add("forwarding", m.engine.Run)
 	n.add("host", m.host.Run)
 	if n.config.Demo {
@@ -65,6 +79,7 @@ func (n *Node) openMedia(context.Context) error {
 	}
 	n.media = m
 	n.countMedia()
+	n.countTURN()
 	n.tellFigures()
 	return nil
 }

@@ -215,7 +215,7 @@ func (Tick) do(r *Roster, now time.Time) error {
 			continue
 		}
 		if p.live != nil {
-			r.report(live.PublishFailed, p, "", durationExceeded, now)
+			r.report(live.PublishFailed, p, "", live.StreamDurationExceeded, now)
 		}
 		r.drop(p, live.LeaveDurationOver,
 			"a participation may last "+r.o.MaxDuration.String()+"", now)
@@ -249,9 +249,6 @@ func (Publish) late(r *Roster) error   { return r.over }
 func (Subscribe) late(r *Roster) error { return r.over }
 func (Connected) late(*Roster) error   { return nil }
 func (Ended) late(*Roster) error       { return nil }
-
-// durationExceeded is the documented code of a publication that was cut after its 24 hours.
-const durationExceeded live.Reason = "STREAM_DURATION_EXCEEDED"
 
 func errBarred(id live.ParticipantID) *live.Error {
 	return live.Refuse(live.Denied, live.ParticipantRevoked, "participant %s was disconnected and may not come back", id)

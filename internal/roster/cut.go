@@ -6,7 +6,8 @@ import (
 	"github.com/proscenium-live/proscenium/internal/live"
 )
 
-// Cut ends a publication that breaks a rule: its owner is told why, viewers only that it has ended.
+// Cut ends a publication, or a subscription, that breaks a rule: its owner is told why, viewers only that it has
+// ended.
 type Cut struct {
 	Media   MediaID
 	Code    live.Reason // for the event, in the words of the contract
@@ -24,11 +25,15 @@ func (Tell) effect() {}
 
 func (c Cut) do(r *Roster, now time.Time) error {
 	m := r.media[c.Media]
-	if m == nil || m.publisher != "" {
+	if m == nil {
 		return nil
 	}
 	p := m.owner
-	r.report(live.PublishFailed, p, "", c.Code, now)
+	if m.publisher == "" {
+		r.report(live.PublishFailed, p, "", c.Code, now)
+	} else {
+		r.report(live.SubscribeFailed, p, m.publisher, c.Code, now)
+	}
 	if p.socket != 0 {
 		r.emit(Tell{Socket: p.socket, Code: c.Code, Message: c.Message})
 	}

@@ -32,7 +32,7 @@ type replication struct {
 	deadline deadline // set while it waits for its participant
 }
 
-func (c Replicate) do(r *Roster, now time.Time) error {
+func (c Replicate) do(r *Roster, _ time.Time) error {
 	p := r.participants[c.Participant]
 	switch {
 	case r.replications[c.ID] != nil:

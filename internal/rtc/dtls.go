@@ -143,6 +143,10 @@ func (w *wire) init(p *Peer) {
 // while the association rests wakes it.
 func (p *Peer) dtlsIn(data []byte, _ packetio.Path, now media.Time) {
 	w := &p.wire
+	if !plausible(data, p.State() != New) {
+		p.t.counters.DTLSDropped.Add(1)
+		return
+	}
 	w.mu.Lock()
 	ok := !w.ended && len(w.queue) < wireQueue && w.allows(len(data), now)
 	run := p.shakeHands

@@ -120,14 +120,18 @@ func (r *reader) stun(data []byte, from packetio.Path, now media.Time) {
 		c.StunNoUser.Add(1)
 		return
 	}
-	known := r.t.byAddress.get(from) == s.peer
-	if !known && r.t.failures.blocked(from.Remote().Addr(), now) {
+	known := s.peer != nil && r.t.byAddress.get(from) == s.peer
+	if !known && r.t.failures.blocked(from.Remote(), now) {
 		c.StunLimited.Add(1)
 		return
 	}
 	if stun.Fingerprint.Check(m) != nil || s.key.Check(m) != nil {
-		r.t.failures.fail(from.Remote().Addr(), now)
+		r.t.failures.fail(from.Remote(), now)
 		c.StunBad.Add(1)
+		return
+	}
+	if s.peer == nil { // a doorbell
+		r.answer(s, from)
 		return
 	}
 	if check.controlled {
@@ -145,8 +149,12 @@ func (r *reader) stun(data []byte, from packetio.Path, now media.Time) {
 		return
 	case taken:
 	}
-	r.respond(s, from, stun.BindingSuccess, &stun.XORMappedAddress{
-		IP: from.Remote().Addr().AsSlice(), Port: int(from.Remote().Port()),
+	r.answer(s, from)
+}
+
+func (r *reader) answer(s *session, to packetio.Path) {
+	r.respond(s, to, stun.BindingSuccess, &stun.XORMappedAddress{
+		IP: to.Remote().Addr().AsSlice(), Port: int(to.Remote().Port()),
 	})
 }
 

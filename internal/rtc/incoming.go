@@ -211,11 +211,6 @@ func (p *Peer) deliver(s *received, h *header, payload []byte, now media.Time) {
 // rtcpIn decrypts and reads a compound; the caller holds rx.mu. It reports whether the packet is the peer's.
 func (p *Peer) rtcpIn(data []byte, now media.Time) (authentic bool) {
 	in, c := &p.rx, &p.t.counters
-	in.budget.renew(now)
-	if take(&in.budget.rtcp, 1) == 0 {
-		c.LimitedRTCP.Add(1)
-		return false
-	}
 	from := binary.BigEndian.Uint32(data[4:])
 	known := slices.Contains(in.reporter, from)
 	if !known && len(in.reporter) >= maxStreams {
@@ -226,6 +221,12 @@ func (p *Peer) rtcpIn(data []byte, now media.Time) (authentic bool) {
 	if err != nil {
 		c.BadSRTP.Add(1)
 		return false
+	}
+	// Not before the tag: whoever floods the peer's address with forgeries must not use its budget up.
+	in.budget.renew(now)
+	if take(&in.budget.rtcp, 1) == 0 {
+		c.LimitedRTCP.Add(1)
+		return true
 	}
 	if !known {
 		in.reporter = append(in.reporter, from)

@@ -109,29 +109,39 @@ const (
 // matters only while one of them is an attacker, and never for paths that have authenticated.
 type limiter struct {
 	seed  maphash.Seed
+	own   map[netip.Addr]bool // the addresses that the transport is bound to
 	slots [limiterSlots]struct {
 		second atomic.Int64
 		count  atomic.Int64
 	}
 }
 
-func (l *limiter) init() { l.seed = maphash.MakeSeed() }
+func (l *limiter) init(bound []netip.AddrPort) {
+	l.seed, l.own = maphash.MakeSeed(), make(map[netip.Addr]bool)
+	for _, a := range bound {
+		l.own[a.Addr()] = true
+	}
+}
 
-func (l *limiter) slot(ip netip.Addr) int {
+func (l *limiter) slot(from netip.AddrPort) int {
+	ip := from.Addr()
 	b := ip.As16()
 	if !ip.Is4() {
 		clear(b[8:]) // one /64 is one source
 	}
+	if ip.IsLoopback() || l.own[ip] { // the relay, with a port for each of its clients
+		b[0], b[1] = byte(from.Port()>>8), byte(from.Port())
+	}
 	return int(maphash.Bytes(l.seed, b[:]) % limiterSlots)
 }
 
-func (l *limiter) blocked(ip netip.Addr, now media.Time) bool {
-	s := &l.slots[l.slot(ip)]
+func (l *limiter) blocked(from netip.AddrPort, now media.Time) bool {
+	s := &l.slots[l.slot(from)]
 	return s.second.Load() == second(now) && s.count.Load() >= failuresPerSecond
 }
 
-func (l *limiter) fail(ip netip.Addr, now media.Time) {
-	s := &l.slots[l.slot(ip)]
+func (l *limiter) fail(from netip.AddrPort, now media.Time) {
+	s := &l.slots[l.slot(from)]
 	if n := second(now); s.second.Swap(n) != n {
 		s.count.Store(0)
 	}

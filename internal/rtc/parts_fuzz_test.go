@@ -249,3 +249,26 @@ func FuzzRTCPTypes(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRecords looks at datagrams of DTLS records before and after the handshake (rows 26 and 27).
+func FuzzRecords(f *testing.F) {
+	f.Add([]byte{23, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 'x'}, true)
+	f.Add([]byte{20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1}, true)
+	f.Add([]byte{21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40}, false)
+	f.Add([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 13, 11, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 7}, true)
+	f.Add([]byte{22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 23, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 'x'}, true)
+	f.Fuzz(func(t *testing.T, data []byte, connected bool) {
+		if !plausible(data, connected) {
+			return
+		}
+		if connected && !plausible(data, false) {
+			t.Fatal("what may come afterwards may not come before")
+		}
+		for rest := data; len(rest) > 0; { // however it is cut, no data in the clear
+			if rest[0] == 23 && rest[3] == 0 && rest[4] == 0 {
+				t.Fatal("data in the clear")
+			}
+			rest = rest[recordHead+int(binary.BigEndian.Uint16(rest[11:])):]
+		}
+	})
+}

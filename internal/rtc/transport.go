@@ -83,6 +83,7 @@ type Transport struct {
 	byAddress addressIndex
 	byUfrag   ufragIndex
 	failures  limiter
+	doorbells atomic.Int64
 	probes    probes
 
 	running sync.WaitGroup // handshakes and what follows them
@@ -114,7 +115,7 @@ func Open(o Options) (*Transport, error) {
 	t.publishers.Store(new([]*Peer))
 	t.byAddress.init()
 	t.byUfrag.init()
-	t.failures.init()
+	t.failures.init(port.Addrs())
 	t.probes.init()
 	if t.candidates, err = candidates(port.Addrs(), o.Advertise); err != nil {
 		return nil, errors.Join(err, port.Close())

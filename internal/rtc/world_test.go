@@ -72,7 +72,7 @@ func (r *room) onTrack(s media.Source) media.Receiver {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sources[s.Track().Kind] = s
-	return &roomReceiver{r, s.Track().Kind}
+	return &roomReceiver{r, s.Track().Kind, s.Track().Codec.RED}
 }
 
 func (r *room) add(p *Peer) {
@@ -97,6 +97,7 @@ func (r *room) count(n *int) int {
 type roomReceiver struct {
 	room *room
 	kind media.Kind
+	red  uint8
 }
 
 func (r *roomReceiver) Receive(p *media.Packet) {
@@ -115,7 +116,7 @@ func (r *roomReceiver) Receive(p *media.Packet) {
 	for l, kind := range r.room.sinks {
 		if kind == r.kind {
 			l.Write(r.room.batch, media.Header{
-				Seq: p.Seq, Timestamp: p.Timestamp, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel,
+				Seq: p.Seq, Timestamp: p.Timestamp, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel, RED: r.red,
 			}, p.Payload)
 		}
 	}
@@ -168,14 +169,21 @@ func (f *roomFeedback) WantKeyFrame(media.Time) {
 
 func (f *roomFeedback) Report(media.Report, media.Time) {}
 
-// api makes real WebRTC peers that work on loopback.
-func api(t testing.TB, tcp bool, change ...func(*webrtc.SettingEngine)) *webrtc.API {
+// loopback are settings of peers that use UDP on loopback.
+func loopback(t testing.TB) webrtc.SettingEngine {
 	t.Helper()
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(func(ip net.IP) bool { return ip.Equal(net.IPv4(127, 0, 0, 1)) })
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	return s
+}
+
+// api makes real WebRTC peers that work on loopback.
+func api(t testing.TB, tcp bool, change ...func(*webrtc.SettingEngine)) *webrtc.API {
+	t.Helper()
+	s := loopback(t)
 	if tcp {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	}

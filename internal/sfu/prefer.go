@@ -22,7 +22,6 @@ const (
 type layers struct {
 	target      *share // the layer that it waits for; nil if none
 	targetIndex int    // in target.coming
-	late        uint32 // by how many ticks the viewer is later now than the sender's clock says
 	past        [2]pastLayer
 }
 
@@ -134,7 +133,7 @@ func (d *DownTrack) move(start media.Seq, ts uint32, arrival media.Time) {
 	d.shown.Store(to.up)
 	d.stats.moves.Add(1)
 	d.numbers.Turn()
-	d.late += d.numbers.StartAt(start, ts, next, d.rate)
+	d.numbers.StartAt(start, ts, next, d.rate)
 	d.notBefore = 0
 	d.setState(live)
 	d.catchUp(start)
@@ -160,12 +159,9 @@ func (d *DownTrack) catchUp(start media.Seq) {
 }
 
 // timeFor returns the viewer's time for the time ts of another layer, a packet of which arrived at the time arrival.
-// Sender reports tie both layers' clocks to one; without them, or if they make no sense, the arrivals must do. late is
-// from the last change: it does not add up.
+// Sender reports tie both layers' clocks to one; without them, or if they make no sense, the arrivals must do.
 func (d *DownTrack) timeFor(up *UpTrack, ts uint32, arrival media.Time) uint32 {
 	byArrival := d.numbers.ResumeAt(arrival, d.rate)
-	late := d.late
-	d.late = 0
 	from, to := d.share.up.lastReport(), up.lastReport()
 	shown, steady := d.numbers.Timestamp(from.RTP)
 	if from.NTP == 0 || to.NTP == 0 || !steady {
@@ -176,7 +172,7 @@ func (d *DownTrack) timeFor(up *UpTrack, ts uint32, arrival media.Time) uint32 {
 	if apart > day || apart < -day {
 		return byArrival
 	}
-	byReport := shown - late + uint32((apart>>16)*int64(d.rate)>>16) + (ts - to.RTP)
+	byReport := shown - d.numbers.Late() + uint32((apart>>16)*int64(d.rate)>>16) + (ts - to.RTP)
 	if off := int64(int32(byReport - byArrival)); max(off, -off) > int64(maxApart/time.Millisecond)*int64(d.rate)/1000 {
 		return byArrival
 	}

@@ -128,6 +128,10 @@ func (h *Handler) obey(s *socket, p *host.Participation, exchanges *rate.Limiter
 		s.send(encode(typePong, nil))
 	case typeGetState:
 		p.Ask()
+	case typeSetSubscription:
+		if err := p.Wish(r.wish); err != nil {
+			s.send(encode(typeError, refusal{Code: "BAD_FRAME", Message: err.Error()}))
+		}
 	case typeMediaState:
 		p.SetMedia(r.audioMuted, r.videoStopped)
 	case typeStats:

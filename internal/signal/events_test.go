@@ -83,7 +83,7 @@ func TestEvents_SaysWhyAJoinIsRefused(t *testing.T) {
 	forged[1] = strings.Split(h.token("eve"), ".")[1] // another's claims under this signature
 	refused("forged", strings.Join(forged, "."), "TOKEN_INVALID", 4401)
 	h.dial(good, "").expect(typeState)
-	refused("full", h.token("bob"), "SERVER_DRAINING", 4503)
+	refused("full", h.token("bob"), "STAGE_AT_CAPACITY", 4429)
 	h.disconnect("ada")
 	refused("barred", good, "PARTICIPANT_DISCONNECTED", 4403)
 	h.remove(stageOne)

@@ -2,7 +2,6 @@ package signal
 
 import (
 	"encoding/json"
-	"time"
 	"unicode/utf8"
 
 	"github.com/proscenium-live/proscenium/internal/host"
@@ -60,6 +59,7 @@ type state struct {
 	Resumed                bool               `json:"resumed"`
 	PingIntervalSeconds    float64            `json:"pingIntervalSeconds"`
 	ReconnectWindowSeconds float64            `json:"reconnectWindowSeconds"`
+	ICEServers             []ICEServer        `json:"iceServers,omitempty"`
 	Participants           []participant      `json:"participants,omitempty"`
 }
 
@@ -94,11 +94,12 @@ func encode(kind string, payload any) []byte {
 	return text
 }
 
-func encodeState(kind string, w host.Welcome, ping time.Duration) []byte {
+func encodeState(kind string, w host.Welcome, o *Options) []byte {
 	s := state{
 		Protocol: protocolVersion, StageID: w.Stage, SessionID: w.Session, Version: w.State.Version,
 		ParticipantID: w.State.Participant, Resume: w.State.Resume, Resumed: w.State.Resumed,
-		PingIntervalSeconds: ping.Seconds(), ReconnectWindowSeconds: w.ReconnectWindow.Seconds(),
+		PingIntervalSeconds: o.PingInterval.Seconds(), ReconnectWindowSeconds: w.ReconnectWindow.Seconds(),
+		ICEServers: o.ICEServers(w.Stage, w.State.Participant),
 	}
 	for _, p := range w.State.Participants {
 		s.Participants = append(s.Participants, person(p))
@@ -138,6 +139,7 @@ type request struct {
 	videoStopped *bool
 	played       []host.Played // of STATS
 	token        string        // of EXCHANGE_TOKEN
+	wish         host.Wish     // of SET_SUBSCRIPTION
 }
 
 // readRequest reads a client's frame. It returns Invalid for what is no frame, and what it can't know with its type only.
@@ -167,6 +169,14 @@ func readRequest(data []byte) (request, error) {
 			return request{}, err
 		}
 		r.token = token
+		return r, nil
+	}
+	if r.kind == typeSetSubscription {
+		wish, err := readWish(f.Payload)
+		if err != nil {
+			return request{}, err
+		}
+		r.wish = wish
 		return r, nil
 	}
 	if r.kind != typeMediaState {

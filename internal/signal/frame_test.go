@@ -30,6 +30,10 @@ func TestReadRequest(t *testing.T) {
 		{`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":1.5}]}}`, ""},
 		{`{"type":"STATS","payload":{"subscriptions":[` + strings.Repeat(`{},`, 100) + `{}]}}`, ""},
 		{`{"type":"STATS"}`, ""},
+		{`{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c","later":1}}`, "EXCHANGE_TOKEN"},
+		{`{"type":"EXCHANGE_TOKEN","payload":{"token":1}}`, ""},
+		{`{"type":"EXCHANGE_TOKEN","payload":{}}`, ""},
+		{`{"type":"EXCHANGE_TOKEN"}`, ""},
 		{`{"type":1}`, ""},
 		{`{"payload":{}}`, ""},
 		{`[]`, ""},
@@ -54,6 +58,7 @@ func FuzzReadRequest(f *testing.F) {
 		`{"type":"PING"}`, `{"type":"GET_STATE","payload":{}}`, `{"type":"LEAVE"}`,
 		`{"type":"SET_MEDIA_STATE","payload":{"audioMuted":true,"videoStopped":false}}`,
 		`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":9,"framesDropped":1}]}}`,
+		`{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c"}}`,
 		`{"type":"SET_MEDIA_STATE","payload":[]}`, `{"type":null}`, `{"type":"\ud800"}`, "\xef\xbb\xbf{}", `{"a":{"a":{"a":[[[[`,
 	} {
 		f.Add([]byte(seed))
@@ -81,10 +86,18 @@ func TestEncode_WritesWhatTheProtocolSays(t *testing.T) {
 			},
 		},
 	}
-	same(t, encodeState(typeState, w, 15*time.Second), `{"type":"STAGE_STATE","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
+	o := Options{}.withDefaults()
+	same(t, encodeState(typeState, w, &o), `{"type":"STAGE_STATE","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
 		"version":3,"participantId":"bob","resume":"key","resumed":false,"pingIntervalSeconds":15,"reconnectWindowSeconds":10,"participants":[
 		{"id":"ada","userId":"u","attributes":{"k":"<v>"},"isPublishing":true,"audioMuted":true,"videoStopped":false,"tracks":["audio"],"protocol":"WHIP"},
 		{"id":"bob","userId":"","attributes":{},"isPublishing":false,"audioMuted":false,"videoStopped":false,"tracks":[]}]}}`)
+	o.ICEServers = func(live.StageID, live.ParticipantID) []ICEServer {
+		return []ICEServer{{URLs: []string{"turn:relay:3478?transport=udp"}, Username: "u", Credential: "c", TTLSeconds: 300}}
+	}
+	w.State.Participants = nil
+	same(t, encodeState(typeResumed, w, &o), `{"type":"STAGE_RESUMED","payload":{"protocol":1,"stageId":"stage","sessionId":"st-1",
+		"version":3,"participantId":"bob","resume":"key","resumed":false,"pingIntervalSeconds":15,"reconnectWindowSeconds":10,"iceServers":[
+		{"urls":["turn:relay:3478?transport=udp"],"username":"u","credential":"c","ttlSeconds":300}]}}`)
 	a := &host.Announcement{Stage: "stage", Update: &roster.Update{
 		Version: 4, Changes: []roster.Change{{Op: roster.OpLeave, Participant: roster.Participant{ID: "ada"}}},
 	}}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/host"
+	"github.com/proscenium-live/proscenium/internal/live"
 	"github.com/proscenium-live/proscenium/internal/tracing"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	// ClientAddr tells where a request comes from, for limits. nil takes the connection's far end; a node behind a
 	// proxy that it trusts may look at the proxy's word instead.
 	ClientAddr func(*http.Request) netip.Addr
+
+	// ICEServers tells what a participant may reach the media port by; nil: nothing but the port itself.
+	ICEServers func(live.StageID, live.ParticipantID) []ICEServer
 
 	// Joined hears how long it took from an accepted socket to the whole state; nil: nobody does. It must not block.
 	Joined func(time.Duration)
@@ -51,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Joined == nil {
 		o.Joined = func(time.Duration) {}
+	}
+	if o.ICEServers == nil {
+		o.ICEServers = func(live.StageID, live.ParticipantID) []ICEServer { return nil }
 	}
 	o.MaxBody = cmp.Or(o.MaxBody, 256<<10)
 	o.MaxFrame = cmp.Or(o.MaxFrame, 16<<10)

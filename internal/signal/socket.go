@@ -71,13 +71,13 @@ func newSocket(conn *websocket.Conn, o *Options) *socket {
 // Welcome, Replay, Announce, Expel and Retire are host.Socket's.
 func (s *socket) Welcome(w host.Welcome) {
 	s.arrive(joined)
-	s.send(encodeState(typeState, w, s.o.PingInterval))
+	s.send(encodeState(typeState, w, s.o))
 }
 
 // Replay sends what was missed.
 func (s *socket) Replay(w host.Welcome, missed []*host.Announcement) {
 	s.arrive(resumed)
-	s.send(encodeState(typeResumed, w, s.o.PingInterval))
+	s.send(encodeState(typeResumed, w, s.o))
 	for _, a := range missed {
 		s.Announce(a)
 	}
@@ -90,6 +90,9 @@ func (s *socket) Announce(a *host.Announcement) { s.send(a.Text(encodeUpdate)) }
 func (s *socket) Tell(code live.Reason, message string) {
 	s.send(encode(typeError, refusal{Code: string(code), Message: message}))
 }
+
+// Subscribed tells what is sent of a publisher's picture.
+func (s *socket) Subscribed(state host.SubscriptionState) { s.send(encodeSubscription(state)) }
 
 // WantLayers tells which layers anybody wants.
 func (s *socket) WantLayers(list []host.WantedLayer) { s.send(encodeWanted(list)) }

@@ -22,6 +22,7 @@ const (
 func (h *Handler) whip(name string, negotiate func(*http.Request, live.Claims, host.Offer) (host.Answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Accept-Post", typeSDP)
+		h.advise(w, r)
 		if allow(w, r, "POST, OPTIONS") {
 			return
 		}
@@ -54,7 +55,11 @@ func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return host.Answer{}, err
 	}
-	return negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r), Client: clientOf(r)})
+	answer, err := negotiate(r, claims, host.Offer{SDP: offer, From: h.o.ClientAddr(r), Client: clientOf(r)})
+	if err == nil {
+		h.link(w, claims)
+	}
+	return answer, err
 }
 
 // fail ends the span of what was refused.

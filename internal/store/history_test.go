@@ -144,7 +144,32 @@ func TestReplication_IsOnceAtATime(t *testing.T) {
 			}
 			return nil
 		})
-		write(t, s, func(tx *store.Tx) error { return tx.EndReplication(ctx, "1", start.Add(time.Minute)) })
+		write(t, s, func(tx *store.Tx) error {
+			if err := tx.InsertSession(ctx, live.Session{ID: "st-b", Stage: "b", Node: "n", StartedAt: start}); err != nil {
+				return err
+			}
+			for node, want := range map[live.NodeID]int{"n": 1, "m": 0} {
+				if left, err := tx.ReplicationsLeftIn(ctx, node); err != nil || len(left) != want {
+					t.Errorf("left in %s: %v, %v", node, left, err)
+				}
+			}
+			for i := range 2 {
+				if ended, err := tx.EndReplication(ctx, "1", start.Add(time.Duration(i+1)*time.Minute)); err != nil || ended != (i == 0) {
+					t.Errorf("ended for the %d. time: %t, %v", i+1, ended, err)
+				}
+			}
+			if left, err := tx.ReplicationsLeftIn(ctx, "n"); err != nil || len(left) != 0 {
+				t.Errorf("left after the end: %v, %v", left, err)
+			}
+			if _, err := tx.Replication(ctx, "9"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("none is %v", err)
+			}
+			got, err := tx.Replication(ctx, "1")
+			if got.State != live.ReplicationStopped {
+				t.Errorf("after the end: %+v", got)
+			}
+			return err
+		})
 		write(t, s, func(tx *store.Tx) error { return tx.InsertReplication(ctx, second) })
 		read(t, s, func(tx *store.Tx) error {
 			list, err := tx.Replications(ctx, a, "p", store.Cursor{}, 9)

@@ -52,14 +52,27 @@ func (t *Tx) CountReplications(ctx context.Context, source live.ARN, who live.Pa
 	return n, nil
 }
 
-// EndReplication ends a replication; one that has ended keeps its end.
-func (t *Tx) EndReplication(ctx context.Context, id string, at time.Time) error {
-	_, err := t.sql.ExecContext(ctx, `UPDATE replications SET state = $1, ended_at = $2 WHERE id = $3 AND state = $4`,
-		string(live.ReplicationStopped), toMicros(at), id, string(live.ReplicationActive))
+// Replication returns a replication, or ErrNotFound.
+func (t *Tx) Replication(ctx context.Context, id string) (live.Replication, error) {
+	return scanReplication(t.sql.QueryRowContext(ctx, selectReplication+` WHERE id = $1`, id))
+}
+
+// EndReplication ends a replication and tells whether it did: one that has ended keeps its end.
+func (t *Tx) EndReplication(ctx context.Context, id string, at time.Time) (bool, error) {
+	n, err := affected(t.sql.ExecContext(ctx, `UPDATE replications SET state = $1, ended_at = $2 WHERE id = $3 AND state = $4`,
+		string(live.ReplicationStopped), toMicros(at), id, string(live.ReplicationActive)))
 	if err != nil {
-		return fmt.Errorf("end replication: %w", err)
+		return false, fmt.Errorf("end replication: %w", err)
 	}
-	return nil
+	return n > 0, nil
+}
+
+// ReplicationsLeftIn returns the replications that go on by their records, from or to a session of the node.
+func (t *Tx) ReplicationsLeftIn(ctx context.Context, node live.NodeID) ([]live.Replication, error) {
+	return t.replications(ctx, selectReplication+` WHERE state = $2 AND (
+		source_session IN (SELECT id FROM sessions WHERE node = $1) OR
+		destination_session IN (SELECT id FROM sessions WHERE node = $1)) ORDER BY id`,
+		string(node), string(live.ReplicationActive))
 }
 
 // ActiveReplicationsOf returns the replications from and to a stage that go on; who "" means everyone's.

@@ -10,7 +10,9 @@ let server;
 let browser;
 
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  // A window so long that whoever merely waits for its end is found out.
+  const long = ['--reconnect-window', '60s'];
+  [server, browser] = await Promise.all([startServer(...long), startBrowser()]);
 });
 after(async () => {
   await browser?.close();
@@ -164,7 +166,7 @@ test(
     await moves(b, `${tile} video`);
 
     await a.goto('about:blank');
-    await b.getByText('Nobody is on stage yet').waitFor({ timeout: 8000 }); // a lost one would stay for ten seconds
+    await b.getByText('Nobody is on stage yet').waitFor();
     assert.deepEqual([...a.complaints, ...b.complaints], []);
     await a.context().close();
     await b.context().close();

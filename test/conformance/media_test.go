@@ -31,6 +31,8 @@ func (a *air) Start(context.Context, live.Replication) (live.SessionID, error) {
 
 func (a *air) Stop(context.Context, live.Replication) error { return nil }
 
+func (a *air) Goes(context.Context, live.Replication) (bool, error) { return true, nil }
+
 // broadcasts is the part of air that channels see.
 type broadcasts struct{ *air }
 

@@ -7,8 +7,8 @@ and SRTP are GStreamer's own.
     whip_gst.py URL TOKEN FRAMES ENCODER
 
 Prints, a line each: "connected", "frames N" when the last frame has left the encoder, "done" when the session was
-deleted. One frame goes out at once, for webrtcbin negotiates only what it has seen; the other N-1 wait for a line
-on standard input. Another line ends it.
+deleted. One frame goes out at once, for webrtcbin negotiates only what it has seen (as many as the encoder needs to
+make one); the others wait for a line on standard input. Another line ends it.
 """
 
 import sys
@@ -24,10 +24,25 @@ gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 RATE = 30
+H264 = "h264parse ! rtph264pay config-interval=-1 mtu=1200 aggregate-mode=zero-latency"
 ENCODERS = {
     "x264": "x264enc tune=zerolatency speed-preset=ultrafast bitrate=1000 key-int-max=30 bframes=0 ! "
     "video/x-h264,profile=constrained-baseline",
     "openh264": "openh264enc bitrate=1000000 gop-size=30 complexity=low ! video/x-h264,profile=constrained-baseline",
+    "x264-bframes": "x264enc bframes=2 b-adapt=false speed-preset=ultrafast bitrate=1000 key-int-max=30 ! "
+    "video/x-h264,profile=main",
+    "vp8": "vp8enc deadline=1 cpu-used=8 target-bitrate=1000000 keyframe-max-dist=30",
+    "vp9": "vp9enc deadline=1 cpu-used=8 lag-in-frames=0 target-bitrate=1000000 keyframe-max-dist=30",
+    "x265": "x265enc tune=zerolatency speed-preset=ultrafast bitrate=1000 key-int-max=30 "
+    "option-string=open-gop=0:repeat-headers=1",
+}
+PAYLOADERS = {
+    "x264": ("H264", H264),
+    "openh264": ("H264", H264),
+    "x264-bframes": ("H264", H264),
+    "vp8": ("VP8", "rtpvp8pay picture-id-mode=2 mtu=1200"),
+    "vp9": ("VP9", "rtpvp9pay mtu=1200"),
+    "x265": ("H265", "h265parse ! rtph265pay mtu=1200"),
 }
 
 
@@ -43,12 +58,13 @@ class Publisher:
         self.sent = 0
         self.loop = GLib.MainLoop()
         self.go = False
+        self.first = 30 if encoder == "x264-bframes" else 1  # it looks ahead
+        name, pay = PAYLOADERS[encoder]
         self.pipe = Gst.parse_launch(
             f"webrtcbin name=peer bundle-policy=max-bundle latency=0 "
             f"videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate={RATE}/1 ! "
             f"identity name=raw ! queue ! videoconvert ! {ENCODERS[encoder]} ! identity name=encoded ! "
-            "h264parse ! rtph264pay config-interval=-1 mtu=1200 aggregate-mode=zero-latency ! "
-            "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer. "
+            f"{pay} ! application/x-rtp,media=video,encoding-name={name},payload=96,clock-rate=90000 ! peer. "
             "audiotestsrc is-live=true wave=sine freq=440 volume=0.1 ! audioconvert ! audioresample ! "
             "audio/x-raw,rate=48000,channels=2 ! opusenc ! rtpopuspay ! "
             "application/x-rtp,media=audio,encoding-name=OPUS,payload=97,clock-rate=48000 ! peer."
@@ -78,7 +94,7 @@ class Publisher:
 
     def on_raw(self, _pad, _info):
         # Exactly so many frames go into the encoder.
-        if self.raw == self.frames or (self.raw == 1 and not self.go):
+        if self.raw == self.frames or (self.raw == self.first and not self.go):
             return Gst.PadProbeReturn.DROP
         self.raw += 1
         return Gst.PadProbeReturn.OK

@@ -31,6 +31,8 @@ type Rewriter struct {
 	out    media.Seq // the highest number given to the viewer
 	lastTS uint32    // of the frame last forwarded, as the viewer saw it
 	lastAt media.Time
+	late   uint32 // by how many ticks the viewer's time is after what StartAt was asked for
+	least  uint32 // ticks between two frames of a sender that catches up with its time
 	epoch  uint16 // the source that Next is about: counts the turns
 	began  bool   // ever
 	broken bool   // since the last Start
@@ -105,13 +107,32 @@ func (r *Rewriter) StartReplay(seq media.Seq, ts uint32, at media.Time, rate uin
 }
 
 // StartAt is Start with the viewer's time to for the first packet. If that is not later than what was sent by a
-// millisecond, it is put off until it is; StartAt returns by how much, in ticks.
-func (r *Rewriter) StartAt(seq media.Seq, ts, to, rate uint32) (late uint32) {
-	if earliest := r.lastTS + rate/1000; r.began && int32(earliest-to) > 0 {
+// millisecond, it is put off until it is, and the frames that follow make up for it.
+func (r *Rewriter) StartAt(seq media.Seq, ts, to, rate uint32) {
+	late := uint32(0)
+	r.least = rate / 1000
+	if earliest := r.lastTS + r.least; r.began && int32(earliest-to) > 0 {
 		late = earliest - to
 	}
 	r.begin(span{first: seq, Clock: Clock{from: ts, to: to + late}})
-	return late
+	r.late = late
+}
+
+// Late returns by how many ticks the viewer's time is later now than StartAt was asked for.
+func (r *Rewriter) Late() uint32 { return r.late }
+
+// makeUp has a new frame, whose first packet is seq, follow on the last as closely as may be, as long as the viewer's
+// time is late.
+func (r *Rewriter) makeUp(seq media.Seq, ts uint32) {
+	s := r.back(0)
+	t := s.Time(ts)
+	ahead := t - (r.lastTS + r.least)
+	if int32(ahead) <= 0 || seq-s.shift != r.out+1 {
+		return
+	}
+	off := min(ahead, r.late)
+	r.late -= off
+	r.push(span{first: seq, shift: s.shift, Clock: Clock{from: ts, to: t - off, epoch: r.epoch}})
 }
 
 // Live ends a replay whose newest packet bore the time ts: from seq on, time passes at its own pace.
@@ -127,6 +148,10 @@ func (r *Rewriter) Live(seq media.Seq, ts uint32) {
 // It reports false for a packet from before the start, or from before all that is remembered. The same packet
 // gets the same answer again.
 func (r *Rewriter) Next(seq media.Seq, ts uint32, at media.Time) (uint16, uint32, bool) {
+	// Only where nothing is missing is it certain that what comes late is of an earlier frame.
+	if r.late != 0 && seq > r.top {
+		r.makeUp(seq, ts)
+	}
 	s, next := r.span(seq)
 	if s == nil {
 		return 0, 0, false
@@ -189,7 +214,7 @@ func (r *Rewriter) Timestamp(ts uint32) (uint32, bool) {
 
 func (r *Rewriter) begin(s span) {
 	s.shift, s.epoch = s.first-(r.out+1), r.epoch
-	r.top, r.began, r.broken = s.first-1, true, false
+	r.top, r.late, r.began, r.broken = s.first-1, 0, true, false
 	r.push(s)
 }
 

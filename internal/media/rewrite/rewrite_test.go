@@ -248,3 +248,60 @@ func BenchmarkRewriter_Source(b *testing.B) {
 		r.Source(wire - uint16(i%500))
 	}
 }
+
+func TestRewriter_TurnsToAnotherSourceAndStillKnowsTheFirst(t *testing.T) {
+	r := New(10, 1000)
+	r.Start(500, 7000, at(0), rate)
+	next(t, &r, 500, 7000, 0, 10, 1000)
+	next(t, &r, 502, 10000, 33, 12, 4000)
+	r.Turn()
+	if r.Started() {
+		t.Fatal("still started after a turn")
+	}
+	r.StartAt(90000, 50, 7000, rate)
+	next(t, &r, 90000, 50, 66, 13, 7000)
+	next(t, &r, 90001, 3050, 99, 14, 10000)
+	if _, _, ok := r.Next(503, 10000, at(99)); ok {
+		t.Fatal("a packet of the first source got a number of the second")
+	}
+	source(t, &r, 12, 502)
+	source(t, &r, 11, 501)
+	source(t, &r, 13, 90000)
+	if _, c, _ := r.Source(12); c.Epoch() == r.Epoch() || c.Time(10000) != 4000 {
+		t.Fatalf("number 12 is of epoch %d, at %d", c.Epoch(), c.Time(10000))
+	}
+}
+
+func TestRewriter_MakesUpForAStartThatHadToBePutOff(t *testing.T) {
+	r := New(10, 0)
+	r.Start(500, 0, at(0), rate)
+	next(t, &r, 500, 9000, 0, 10, 9000)
+	r.Turn()
+	r.StartAt(700, 0, 6000, rate) // has been shown
+	if r.Late() != 3000+90 {
+		t.Fatalf("late by %d", r.Late())
+	}
+	next(t, &r, 700, 0, 0, 11, 9090)
+	next(t, &r, 701, 0, 0, 12, 9090)
+	next(t, &r, 702, 3000, 0, 13, 9180)  // 9000 would be its time
+	next(t, &r, 704, 6000, 0, 15, 12180) // something is missing: no good moment
+	next(t, &r, 703, 3000, 0, 14, 9180)
+	next(t, &r, 705, 6000, 0, 16, 12180)
+	next(t, &r, 706, 9000, 0, 17, 15000)
+	if r.Late() != 0 {
+		t.Fatalf("late by %d in the end", r.Late())
+	}
+	next(t, &r, 702, 3000, 0, 13, 9180)
+}
+
+func TestRewriter_StartsAtItsTimeWhenThatHasNotPassed(t *testing.T) {
+	r := New(10, 0)
+	r.StartAt(5, 77, 400, rate)
+	next(t, &r, 5, 77, 0, 10, 400)
+	r.Turn()
+	r.StartAt(5, 0, 500, rate)
+	next(t, &r, 5, 0, 0, 11, 500)
+	if r.Late() != 0 {
+		t.Fatalf("late by %d", r.Late())
+	}
+}

@@ -139,6 +139,7 @@ describe('readFrame', () => {
       resume: '',
       resumed: false,
       pingIntervalMs: 15000,
+      iceServers: [],
       participants: [
         {
           id: 'p',

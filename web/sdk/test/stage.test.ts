@@ -346,6 +346,35 @@ describe('publishing', () => {
     ]);
   });
 
+  it('ends, and does not try again by itself, when the server may not take what is sent', async () => {
+    const set = setUp({ publish: true, streams: [video()] });
+    await join(set);
+    set.heard.length = 0;
+    set.platform.socket.say('ERROR', { code: 'BAD_FRAME', message: 'what?' });
+    set.platform.socket.say('ERROR', { code: 'RESOLUTION_EXCEEDED', message: 'too large' });
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(set.heard).toEqual([
+      'StreamsRemoved local-1 [video]',
+      'PublishStateChanged local-1 errored',
+      'error PUBLISH_ERROR FAILED',
+    ]);
+    expect(set.platform.peers).toHaveLength(1);
+    set.stage.refreshStrategy();
+    await settle();
+    expect(set.heard.at(-1)).toBe('StreamsAdded local-1 [video]');
+  });
+
+  it('knows the relays of the server from the first session on', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    const joined = set.stage.join();
+    const relay = { urls: ['turn:h:3478?transport=udp'], username: 'u', credential: 'c' };
+    const iceServers = [{ ...relay, ttlSeconds: 300 }, { urls: ['http://h'] }, 7];
+    set.platform.socket.say('STAGE_STATE', state([], { iceServers }));
+    await joined;
+    await settle();
+    expect(set.platform.peers[0]?.options.iceServers).toEqual([relay]);
+  });
+
   it('asks the servers that help when the first path does not come up', async () => {
     const set = setUp({ publish: true, streams: [audio()] });
     set.platform.prepare = (peer) => {

@@ -1,7 +1,7 @@
 import { StageConnectionState, StageLeftReason } from '@proscenium/web';
 import { useEffect, useState } from 'react';
 import { RoomModel } from '../room/model.ts';
-import { Connection, useLeaveOnClose, useRoomState } from '../room/Room.tsx';
+import { Connection, useHiding, useLeaveOnClose, useRoomState } from '../room/Room.tsx';
 import { Tile } from '../room/Tile.tsx';
 import { errorWords, leftWords, mayRetry } from '../room/words.ts';
 import { Logo, SoundIcon } from '../ui/icons.tsx';
@@ -29,6 +29,7 @@ export function WatchPage({ token }: { token: string }) {
     return () => next.leave();
   }, [token, turn]);
   useLeaveOnClose(model);
+  useHiding(model);
 
   const people = state?.people.filter((person) => !person.isLocal) ?? [];
   const end = isBroken ? brokenLink : endOf(state);
@@ -47,6 +48,7 @@ export function WatchPage({ token }: { token: string }) {
             silent={isSilent}
             metered={false}
             onBlocked={() => setSilent(true)}
+            onPrefer={(layer) => model?.prefer(person.id, layer)}
           />
         ))}
         {people.length === 0 ? (

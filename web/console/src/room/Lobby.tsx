@@ -14,6 +14,8 @@ interface Props {
   onJoin: (name: string) => void;
 }
 
+const noStats = () => Promise.resolve([]);
+
 /** Before joining: what the others will see and hear, and the button. */
 export function Lobby({ capture, asksName, isJoining, message, onJoin }: Props) {
   const [name, setName] = useState('');
@@ -32,6 +34,9 @@ export function Lobby({ capture, asksName, isJoining, message, onJoin }: Props) 
     isPending: capture.chosen.video !== undefined && video === undefined,
     audio,
     video,
+    layers: [],
+    preferred: undefined,
+    stats: noStats,
   };
   return (
     <form className="lobby" onSubmit={submit}>

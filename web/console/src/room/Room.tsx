@@ -40,6 +40,7 @@ export function Room({ asksName, getToken, actionsFor, onStay }: Props) {
 
   useEffect(() => () => model?.leave(), [model]);
   useLeaveOnClose(model);
+  useHiding(model);
   useEffect(() => onStay?.(isThere), [isThere, onStay]);
   useEffect(() => {
     for (const kind of ['audio', 'video'] as const) {
@@ -83,6 +84,7 @@ export function Room({ asksName, getToken, actionsFor, onStay }: Props) {
         muted={muted}
         onMute={mute}
         onLeave={() => model.leave()}
+        onPrefer={(person, layer) => model.prefer(person.id, layer)}
         {...(actionsFor === undefined ? {} : { actionsFor })}
       />
     );
@@ -104,10 +106,11 @@ interface StayProps {
   muted: Record<Kind, boolean>;
   onMute: (kind: Kind, muted: boolean) => void;
   onLeave: () => void;
+  onPrefer: (person: Person, layer: string | undefined) => void;
   actionsFor?: (person: Person) => ReactNode;
 }
 
-function Stay({ state, capture, muted, onMute, onLeave, actionsFor }: StayProps) {
+function Stay({ state, capture, muted, onMute, onLeave, onPrefer, actionsFor }: StayProps) {
   const others = state.people.filter((p) => !p.isLocal);
   const me = state.people.filter((p) => p.isLocal && (p.isPublishing || p.isPending));
   const shown = [...others, ...me];
@@ -126,6 +129,7 @@ function Stay({ state, capture, muted, onMute, onLeave, actionsFor }: StayProps)
             silent={person.isLocal}
             metered
             actions={person.isLocal ? undefined : actionsFor?.(person)}
+            {...(person.isLocal ? {} : { onPrefer: (layer) => onPrefer(person, layer) })}
           />
         ))}
         {shown.length === 0 ? (
@@ -206,6 +210,28 @@ export function useLeaveOnClose(model: RoomModel | undefined): void {
     const leave = () => model?.leave();
     addEventListener('pagehide', leave);
     return () => removeEventListener('pagehide', leave);
+  }, [model]);
+}
+
+/** How long a page is hidden before it takes no pictures any more. */
+const hiddenMs = 5000;
+
+/** Takes no pictures while the page is in the background; the sound goes on. */
+export function useHiding(model: RoomModel | undefined): void {
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = () => {
+      clearTimeout(timer);
+      const isHidden = document.hidden && document.pictureInPictureElement === null;
+      if (isHidden) timer = setTimeout(() => model?.setHidden(true), hiddenMs);
+      else model?.setHidden(false);
+    };
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', look);
+    };
   }, [model]);
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { FullIcon, MicOffIcon } from '../ui/icons.tsx';
 import { watchLevel } from './level.ts';
 import type { Person } from './model.ts';
+import { QualityPanel } from './QualityPanel.tsx';
 
 interface Props {
   person: Person;
@@ -12,10 +13,12 @@ interface Props {
   /** The browser refuses to play sound before the first click. */
   onBlocked?: () => void;
   actions?: ReactNode;
+  /** Chooses the layer of somebody else's picture; undefined leaves it to the server. */
+  onPrefer?: (layer: string | undefined) => void;
 }
 
 /** One person: the picture, or the initials when there is none, with name, sound and mute state. */
-export function Tile({ person, silent, metered, onBlocked, actions }: Props) {
+export function Tile({ person, silent, metered, onBlocked, actions, onPrefer }: Props) {
   const frame = useRef<HTMLElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const hasPicture = usePlayback(video, person, silent, onBlocked);
@@ -43,6 +46,7 @@ export function Tile({ person, silent, metered, onBlocked, actions }: Props) {
         {metered && person.audio !== undefined ? (
           <span className="meter" aria-hidden="true" />
         ) : null}
+        <QualityPanel person={person} {...(onPrefer === undefined ? {} : { onPrefer })} />
       </footer>
       <div className="tile-actions">
         {actions}

@@ -7,11 +7,13 @@ import {
   StageParticipantSubscribeState,
   StreamType,
   SubscribeType,
+  RemoteStageStream,
   type StageConfiguration,
   type StageError,
   type StageLeftReason,
   type StageParticipantInfo,
   type StageStream,
+  type StageStreamLayer,
 } from '@proscenium/web';
 
 export type Kind = 'audio' | 'video';
@@ -28,6 +30,12 @@ export interface Person {
   isPending: boolean;
   audio: MediaStreamTrack | undefined;
   video: MediaStreamTrack | undefined;
+  /** The forms in which the picture can be had, from the smallest to the largest. */
+  layers: StageStreamLayer[];
+  /** The layer that was chosen here; undefined leaves the choice to the server. */
+  preferred: string | undefined;
+  /** Reads what the browser knows of the media; the same function as long as these are the same. */
+  stats: () => Promise<(RTCStatsReport | undefined)[]>;
 }
 
 export interface RoomState {
@@ -40,12 +48,16 @@ export interface RoomState {
   error: StageError | undefined;
 }
 
+/** Each viewer gets the largest picture that its line can take. */
+const simulcast = { simulcast: { enabled: true } };
+
 export type Tracks = Partial<Record<Kind, MediaStreamTrack>>;
 
 interface Entry {
   info: StageParticipantInfo;
   isPending: boolean;
   streams: Map<StreamType, StageStream>;
+  stats: Person['stats'];
 }
 
 /**
@@ -57,6 +69,8 @@ export class RoomModel {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<() => void>();
   readonly #local = new Map<Kind, LocalStageStream>();
+  readonly #preferred = new Map<string, string>();
+  #isHidden = false;
   #state: RoomState = {
     connection: StageConnectionState.DISCONNECTED,
     hasJoined: false,
@@ -73,7 +87,9 @@ export class RoomModel {
       {
         shouldPublishParticipant: () => this.#local.size > 0,
         stageStreamsToPublish: () => [...this.#local.values()],
-        shouldSubscribeToParticipant: () => SubscribeType.AUDIO_VIDEO,
+        shouldSubscribeToParticipant: () =>
+          this.#isHidden ? SubscribeType.AUDIO_ONLY : SubscribeType.AUDIO_VIDEO,
+        preferredLayerForStream: ({ id }) => this.#preferred.get(id),
       },
       config,
     );
@@ -104,6 +120,21 @@ export class RoomModel {
     this.#stage.refreshStrategy();
   }
 
+  /** Shows somebody in that layer, or in the best that fits. */
+  prefer(id: string, layer: string | undefined): void {
+    if (layer === undefined) this.#preferred.delete(id);
+    else this.#preferred.set(id, layer);
+    this.#stage.refreshStrategy();
+    this.#redraw();
+  }
+
+  /** Takes no pictures while nobody looks at them. */
+  setHidden(isHidden: boolean): void {
+    if (this.#isHidden === isHidden) return;
+    this.#isHidden = isHidden;
+    this.#stage.refreshStrategy();
+  }
+
   setMuted(kind: Kind, muted: boolean): void {
     this.#local.get(kind)?.setMuted(muted);
   }
@@ -113,7 +144,7 @@ export class RoomModel {
       const track = tracks[kind];
       if (track === undefined) this.#local.delete(kind);
       else if (this.#local.get(kind)?.mediaStreamTrack !== track) {
-        this.#local.set(kind, new LocalStageStream(track));
+        this.#local.set(kind, new LocalStageStream(track, simulcast));
       }
     }
   }
@@ -150,6 +181,8 @@ export class RoomModel {
     });
     stage.on(events.STAGE_PARTICIPANT_METADATA_CHANGED, () => this.#redraw());
     stage.on(events.STAGE_STREAM_MUTE_CHANGED, () => this.#redraw());
+    stage.on(events.STAGE_STREAM_LAYERS_CHANGED, () => this.#redraw());
+    stage.on(events.STAGE_STREAM_LAYER_SELECTED, () => this.#redraw());
     stage.on(events.ERROR, (error) => this.#change({ error }));
     stage.on(events.STAGE_LEFT, (left) => {
       this.#entries.clear();
@@ -164,14 +197,16 @@ export class RoomModel {
   }
 
   #entry(info: StageParticipantInfo): Entry {
-    const entry = this.#entries.get(info.id) ?? { info, isPending: false, streams: new Map() };
+    const entry = this.#entries.get(info.id) ?? newEntry(info);
     this.#entries.set(info.id, entry);
     this.#redraw();
     return entry;
   }
 
   #redraw(): void {
-    this.#change({ people: [...this.#entries.values()].map(person) });
+    this.#change({
+      people: [...this.#entries.values()].map((entry) => person(entry, this.#preferred)),
+    });
   }
 
   #change(changes: Partial<RoomState>): void {
@@ -180,8 +215,18 @@ export class RoomModel {
   }
 }
 
-function person({ info, isPending, streams }: Entry): Person {
+function newEntry(info: StageParticipantInfo): Entry {
+  const streams: Entry['streams'] = new Map();
+  const stats = () => Promise.all([...streams.values()].map((s) => s.requestRTCStats()));
+  return { info, isPending: false, streams, stats };
+}
+
+function person(
+  { info, isPending, streams, stats }: Entry,
+  preferred: ReadonlyMap<string, string>,
+): Person {
   const { id, isLocal, isPublishing, audioMuted, videoStopped } = info;
+  const video = streams.get(StreamType.VIDEO);
   return {
     id,
     name: nameOf(info),
@@ -191,7 +236,10 @@ function person({ info, isPending, streams }: Entry): Person {
     videoStopped,
     isPending,
     audio: streams.get(StreamType.AUDIO)?.mediaStreamTrack,
-    video: streams.get(StreamType.VIDEO)?.mediaStreamTrack,
+    video: video?.mediaStreamTrack,
+    layers: video instanceof RemoteStageStream ? video.getLayers() : [],
+    preferred: preferred.get(id),
+    stats,
   };
 }
 

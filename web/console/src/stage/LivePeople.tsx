@@ -116,6 +116,7 @@ function Row(props: {
         <Link to={path} title={who.participantId}>
           {name}
         </Link>
+        {who.replicationType === 'REPLICA' ? <Replica of={who} /> : null}
         {who.userId ? <code className="muted">{shortId(who.participantId)}</code> : null}
       </th>
       <td>
@@ -140,6 +141,20 @@ function Row(props: {
         </button>
       </td>
     </tr>
+  );
+}
+
+/** Marks somebody who publishes on another stage and is shown on this one, too. */
+function Replica({ of: { sourceStageArn, replicationState } }: { of: ParticipantSummary }) {
+  const source = sourceStageArn ? stageId(sourceStageArn) : undefined;
+  const words = replicationState === 'STOPPED' ? 'Was replicated' : 'Publishes';
+  return (
+    <span
+      className="replica"
+      title={source === undefined ? undefined : `${words} on stage ${source}`}
+    >
+      Replica
+    </span>
   );
 }
 

@@ -1,6 +1,13 @@
 import { StageErrorCode, type StreamType } from '../enums.js';
 import { ExchangeError } from '../errors.js';
-import type { LocalMedia, Peer, PeerOptions, PeerState, Platform } from '../peer/platform.js';
+import type {
+  LocalMedia,
+  PathHelp,
+  Peer,
+  PeerOptions,
+  PeerState,
+  Platform,
+} from '../peer/platform.js';
 import { backOff, wait } from '../wait.js';
 import { deleteSession, patchSession, postOffer } from './exchange.js';
 
@@ -18,6 +25,8 @@ export interface LegOptions {
   url: string;
   /** The present token: it may be exchanged for another. */
   token(): string;
+  /** What helps to reach the server; the leg keeps it fresh. */
+  help: PathHelp;
   /** Asked before each attempt, since what is to be sent may have changed. */
   peerOptions(): PeerOptions;
   observer: LegObserver;
@@ -54,8 +63,6 @@ export class Leg {
   readonly #options: LegOptions;
   readonly #abort = new AbortController();
   #session: Session | undefined;
-  /** What the server last offered to help with. */
-  #iceServers: RTCIceServer[] = [];
   #delayMs = 0;
 
   constructor(options: LegOptions) {
@@ -172,7 +179,7 @@ export class Leg {
     const timer = setTimeout(stop, tellMs);
     this.#abort.signal.addEventListener('abort', stop);
     try {
-      const fragment = await peer.restart({ iceServers: this.#iceServers });
+      const fragment = await peer.restart(this.#options.help);
       const answer = await patchSession(platform, location, token(), fragment, attempt.signal);
       await peer.acceptRestart(answer);
     } finally {
@@ -191,7 +198,7 @@ export class Leg {
     const timer = setTimeout(stop, attemptMs);
     life.addEventListener('abort', stop);
     const peer = this.#options.platform.createPeer(
-      { iceServers: this.#iceServers, ...this.#options.peerOptions() },
+      { ...this.#options.help, ...this.#options.peerOptions() },
       path,
     );
     let location: string | undefined;
@@ -200,7 +207,7 @@ export class Leg {
       const { platform, url, token } = this.#options;
       const answer = await postOffer(platform, url, token(), await peer.offer(), attempt.signal);
       const session = { peer, path, location: (location = answer.location), since: 0 };
-      this.#iceServers = answer.iceServers;
+      if (answer.iceServers.length > 0) this.#options.help.iceServers = answer.iceServers;
       await peer.accept(answer.sdp);
       if (answer.iceServers.length > 0) {
         helper = setTimeout(() => void this.#repair(session), helpMs);

@@ -49,6 +49,8 @@ export interface StageStateFrame {
   /** True when an earlier participation goes on, with its media sessions. */
   resumed: boolean;
   pingIntervalMs: number;
+  /** The relays of the server; empty when it offers none. */
+  iceServers: RTCIceServer[];
   participants: RemoteInfo[];
 }
 
@@ -61,6 +63,7 @@ export interface Change {
 export type PersonalFrame =
   | SubscriptionStateFrame
   | { type: 'LAYERS_WANTED'; layers: { rid: string; wanted: boolean }[] }
+  | { type: 'ERROR'; code: string; message: string }
   | { type: 'TOKEN_EXCHANGED' }
   | { type: 'EXCHANGE_FAILED'; code: string; message: string; retryAfterMs: number | undefined };
 
@@ -101,6 +104,7 @@ export function readFrame(text: string): ServerFrame | undefined {
         resume: string(payload['resume']),
         resumed: payload['resumed'] === true,
         pingIntervalMs: number(payload['pingIntervalSeconds'], 15) * 1000,
+        iceServers: list(payload['iceServers']).flatMap(readIceServer),
         participants: list(payload['participants']).flatMap(readParticipant),
       };
     case 'STAGE_UPDATE':
@@ -140,6 +144,12 @@ export function readFrame(text: string): ServerFrame | undefined {
           const layer = record(value);
           return { rid: string(layer['rid']), wanted: layer['wanted'] !== false };
         }),
+      };
+    case 'ERROR':
+      return {
+        type: 'ERROR',
+        code: string(payload['code']),
+        message: string(payload['message']),
       };
     case 'TOKEN_EXCHANGED':
     case 'PING':
@@ -191,6 +201,15 @@ function readLayer(value: unknown): LayerInfo[] {
       framerate: number(layer['framerate'], 0),
     },
   ];
+}
+
+function readIceServer(value: unknown): RTCIceServer[] {
+  const server = record(value);
+  const urls = list(server['urls'])
+    .map(string)
+    .filter((url) => /^(stun|turn)s?:/i.test(url));
+  if (urls.length === 0) return [];
+  return [{ urls, username: string(server['username']), credential: string(server['credential']) }];
 }
 
 function parse(text: string): unknown {

@@ -36,6 +36,23 @@ export function leftReason(word: string): StageLeftReason {
   return reasons[word] ?? StageLeftReason.UNKNOWN;
 }
 
+// What a publication may not send: docs/signalling.md.
+const rules: Record<string, StageErrorCode> = {
+  BITRATE_EXCEEDED: StageErrorCode.FAILED,
+  RESOLUTION_EXCEEDED: StageErrorCode.FAILED,
+  B_FRAME_PRESENT: StageErrorCode.FAILED,
+  INVALID_INPUT: StageErrorCode.FAILED,
+  INVALID_VIDEO_CODEC: StageErrorCode.CODEC_MISMATCH,
+  INVALID_AUDIO_CODEC: StageErrorCode.CODEC_MISMATCH,
+};
+
+/** The error of a publication that the server ended for what it sent; undefined for other errors. */
+export function publishRefusal(code: string, message: string): StageError | undefined {
+  const known = rules[code];
+  if (known === undefined) return undefined;
+  return new StageError(known, StageErrorCategory.PUBLISH_ERROR, message || code);
+}
+
 export function joinError(code: StageErrorCode, message: string): StageError {
   return new StageError(code, StageErrorCategory.JOIN_ERROR, message);
 }

@@ -1,8 +1,9 @@
 import { StageEvents, StageParticipantPublishState, StreamType } from '../enums.js';
-import type { Platform } from '../peer/platform.js';
+import type { PathHelp, Platform } from '../peer/platform.js';
 import type { ClientFrame, RemoteInfo } from '../signal/frames.js';
 import type { LocalStageStream } from '../streams/local.js';
 import type { TokenClaims } from '../token.js';
+import { publishRefusal } from './endings.js';
 import { capabilitiesOf, localParticipant, type LocalParticipantInfo } from './participant.js';
 import { Publication } from './publication.js';
 import type { StageStrategy } from './strategy.js';
@@ -12,6 +13,7 @@ export interface LocalOptions {
   /** The claims of the present token, and the token: it may be exchanged for another. */
   claims(): TokenClaims;
   token(): string;
+  help: PathHelp;
   whipUrl: string;
   emit(event: StageEvents, ...args: unknown[]): void;
   /** Sends a frame; false when the stage is not connected. */
@@ -70,6 +72,12 @@ export class Local {
     this.#publication.activate(layers);
   }
 
+  /** The server says what was wrong with something; some of it is about what is published. */
+  serverError(code: string, message: string): void {
+    const error = publishRefusal(code, message);
+    if (error !== undefined) this.#publication.refuse(error);
+  }
+
   /** The device is on another network. */
   moved(): void {
     this.#publication.moved();
@@ -92,11 +100,12 @@ export class Local {
   }
 
   #newPublication(): Publication {
-    const { platform, whipUrl, token, emit } = this.#options;
+    const { platform, whipUrl, token, help, emit } = this.#options;
     return new Publication({
       platform,
       url: whipUrl,
       token,
+      help,
       observer: {
         onState: (state) => {
           this.info.isPublishing = state === StageParticipantPublishState.PUBLISHED;

@@ -1,7 +1,7 @@
 import { StageErrorCategory, StageParticipantPublishState, StreamType } from '../enums.js';
 import { toStageError, type StageError } from '../errors.js';
 import { Leg } from '../media/leg.js';
-import type { LocalMedia, Platform } from '../peer/platform.js';
+import type { LocalMedia, PathHelp, Platform } from '../peer/platform.js';
 import { localMedia, type LocalStageStream } from '../streams/local.js';
 
 export interface PublicationObserver {
@@ -17,6 +17,7 @@ export interface PublicationOptions {
   platform: Platform;
   url: string;
   token(): string;
+  help: PathHelp;
   observer: PublicationObserver;
 }
 
@@ -81,6 +82,16 @@ export class Publication {
     else if (this.#slots.size > 0) this.#start();
   }
 
+  /** The server has ended it for what is sent: to send the same again would end the same way. */
+  refuse(error: StageError): void {
+    if (this.#leg === undefined) return;
+    this.#leg.close({ tellServer: true });
+    this.#leg = undefined;
+    if (this.#state === PUBLISHED) this.#options.observer.onRemoved(this.#streams());
+    this.#setState(ERRORED);
+    this.#options.observer.onError(error);
+  }
+
   /** The device is on another network. */
   moved(): void {
     this.#leg?.moved();
@@ -93,11 +104,12 @@ export class Publication {
   }
 
   #start(): void {
-    const { platform, url, token } = this.#options;
+    const { platform, url, token, help } = this.#options;
     this.#leg = new Leg({
       platform,
       url,
       token,
+      help,
       peerOptions: () => {
         // A new session begins with all its layers.
         this.#wanted.clear();

@@ -6,7 +6,7 @@ import {
   SubscribeType,
 } from '../enums.js';
 import { clamp } from '../limits.js';
-import type { Platform } from '../peer/platform.js';
+import type { PathHelp, Platform } from '../peer/platform.js';
 import type { ClientFrame, RemoteInfo, SubscriptionStateFrame } from '../signal/frames.js';
 import type { LayerNews, RemoteStageStream } from '../streams/remote.js';
 import { remoteParticipant, type StageParticipantInfo } from './participant.js';
@@ -18,6 +18,7 @@ import { View } from './view.js';
 export interface RemoteOptions {
   platform: Platform;
   token(): string;
+  help: PathHelp;
   whipUrl: string;
   allowSubscribe(): boolean;
   /** Whether the local participant publishes, and so talks with the others. */
@@ -120,12 +121,13 @@ export class Remote {
   }
 
   #newSubscription(info: RemoteInfo): Subscription {
-    const { platform, token, whipUrl, emit } = this.#options;
+    const { platform, token, help, whipUrl, emit } = this.#options;
     const events = StageEvents;
     return new Subscription(offered(info), {
       platform,
       url: `${whipUrl}/subscribe/${encodeURIComponent(info.id)}`,
       token,
+      help,
       observer: {
         onState: (state) =>
           emit(events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, this.info, state),

@@ -2,7 +2,7 @@ import { Emitter } from '../emitter.js';
 import { StageConnectionState, StageErrorCode, StageEvents, StageLeftReason } from '../enums.js';
 import type { StageError } from '../errors.js';
 import { browser } from '../peer/browser.js';
-import type { Platform } from '../peer/platform.js';
+import type { PathHelp, Platform } from '../peer/platform.js';
 import type { Change, ClientFrame, PersonalFrame, StageStateFrame } from '../signal/frames.js';
 import { Link, type LinkEnd } from '../signal/link.js';
 import { Roster, type RosterEvent } from '../signal/roster.js';
@@ -56,6 +56,7 @@ export class Stage extends Emitter<StageEventMap> {
   #lostAt = 0;
   #exchange: Exchange | undefined;
   #isPublishing = false;
+  readonly #help: PathHelp = {};
   #stopListening: (() => void) | undefined;
   readonly #remotes = new Map<string, Remote>();
 
@@ -204,6 +205,8 @@ export class Stage extends Emitter<StageEventMap> {
         return this.#remotes.get(frame.participantId)?.subscriptionChanged(frame);
       case 'LAYERS_WANTED':
         return this.#local?.activate(frame.layers);
+      case 'ERROR':
+        return this.#local?.serverError(frame.code, frame.message);
       case 'TOKEN_EXCHANGED':
         return this.#exchanged();
       case 'EXCHANGE_FAILED':
@@ -222,6 +225,7 @@ export class Stage extends Emitter<StageEventMap> {
 
   #stateArrived(state: StageStateFrame): void {
     clearTimeout(this.#deadline);
+    this.#help.iceServers = state.iceServers;
     if (this.#local !== undefined && this.#untold === undefined) return this.#reconnected(state);
     this.#local ??= new Local({
       ...this.#common(),
@@ -361,6 +365,7 @@ export class Stage extends Emitter<StageEventMap> {
     return {
       platform: this.#platform,
       token: () => this.#token,
+      help: this.#help,
       whipUrl: this.#endpoints.whip,
       send: (frame: ClientFrame) => this.#link?.send(frame) ?? false,
       emit: (event: StageEvents, ...args: unknown[]) => this.emit(event, ...args),

@@ -6,7 +6,7 @@ import {
 } from '../enums.js';
 import { toStageError, type StageError } from '../errors.js';
 import { Leg } from '../media/leg.js';
-import type { Platform } from '../peer/platform.js';
+import type { PathHelp, Platform } from '../peer/platform.js';
 import { RemoteStageStream } from '../streams/remote.js';
 
 export interface SubscriptionObserver {
@@ -28,6 +28,7 @@ export interface SubscriptionOptions {
   /** Subscribe URL of the publisher. */
   url: string;
   token(): string;
+  help: PathHelp;
   observer: SubscriptionObserver;
 }
 
@@ -134,7 +135,7 @@ export class Subscription {
   }
 
   #start(): void {
-    const { platform, url, token, observer } = this.#options;
+    const { platform, url, token, help, observer } = this.#options;
     this.#carried = this.#wanted;
     const kinds = this.#carried;
     observer.onBegin();
@@ -142,6 +143,7 @@ export class Subscription {
       platform,
       url,
       token,
+      help,
       peerOptions: () => ({ direction: 'receive', kinds }),
       observer: {
         onUp: (tracks) => {

@@ -1,0 +1,63 @@
+package signal
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proscenium-live/proscenium/internal/host"
+	"github.com/proscenium-live/proscenium/internal/live"
+)
+
+// failures returns the codes of a participant's failures so far.
+func (h *house) failures(id live.ParticipantID) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var codes []string
+	for _, f := range h.facts {
+		if f.Participant == id && f.ErrorCode != "" {
+			codes = append(codes, string(f.Name)+" "+string(f.ErrorCode))
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+func TestMedia_APublicationLastsAsLongAsItMay(t *testing.T) {
+	h := open(t, houseOptions{host: func(o *host.Options) {
+		o.Publishing, o.SampleEvery = 1500*time.Millisecond, 50*time.Millisecond
+	}})
+	socket := h.dial(h.token("ada"), "")
+	socket.expect(typeState)
+	ada := h.published("ada")
+	socket.expect(typeUpdate)
+	ada.over()
+	if told := socket.expect(typeError).Payload; told.Code != "STREAM_DURATION_EXCEEDED" || !strings.Contains(told.Message, "limits.publish_duration") {
+		t.Errorf("told %+v", told)
+	}
+	if got := ada.get(); got != http.StatusNotFound {
+		t.Errorf("GET of the session that is over gives %d", got)
+	}
+	until(t, "the failure to be reported", func() bool {
+		return h.failures("ada") == string(live.PublishFailed)+" STREAM_DURATION_EXCEEDED"
+	})
+	// Its participant is there still, and begins another.
+	socket.expect(typeUpdate)
+	h.published("ada")
+	socket.expect(typeUpdate)
+}
+
+func TestMedia_ASubscriptionLastsAsLongAsItMay(t *testing.T) {
+	h := open(t, houseOptions{host: func(o *host.Options) {
+		o.Subscribing, o.SampleEvery = 1500*time.Millisecond, 50*time.Millisecond
+	}})
+	ada := h.published("ada")
+	bob := h.viewing("bob", "ada")
+	bob.over()
+	until(t, "the failure to be reported", func() bool {
+		return h.failures("bob") == string(live.SubscribeFailed)+" STREAM_DURATION_EXCEEDED"
+	})
+	if got := ada.get(); got != http.StatusNoContent {
+		t.Errorf("GET of the publisher's session gives %d", got)
+	}
+}
