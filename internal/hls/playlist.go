@@ -104,8 +104,9 @@ func (r *reader) line(text string) (err error) {
 	case tag == "#EXT-X-PROGRAM-DATE-TIME":
 		r.next.Wall, err = time.Parse(time.RFC3339Nano, value)
 	case tag == "#EXT-X-MAP":
-		uri, ok := strings.CutPrefix(value, `URI="`)
-		if uri, _, ok = strings.Cut(uri, `"`); !ok || !isName(uri) {
+		uri, quoted := strings.CutPrefix(value, `URI="`)
+		uri, _, ended := strings.Cut(uri, `"`)
+		if !quoted || !ended || !isName(uri) {
 			return errors.New("the initialization section has no plain name")
 		}
 		r.next.Init = uri

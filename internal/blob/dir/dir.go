@@ -8,16 +8,15 @@ package dir
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"mime"
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -89,7 +88,7 @@ func (s *store) Put(ctx context.Context, key, _ string, body io.ReadSeeker) erro
 	if err := bucket.MkdirAll(folder, folderMode); err != nil {
 		return translate(err)
 	}
-	beside := path.Join(folder, temporary+strconv.FormatUint(rand.Uint64(), 36))
+	beside := path.Join(folder, temporary+rand.Text())
 	if err := write(ctx, bucket, beside, body); err != nil {
 		_ = bucket.Remove(beside)
 		return translate(err)
