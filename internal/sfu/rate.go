@@ -10,6 +10,9 @@ import (
 const (
 	rateSlot  = 250 * time.Millisecond
 	rateSlots = 4
+	// lastEvery is how exactly the time of the last packet is kept: others read it, so it is written less often than
+	// packets come.
+	lastEvery = 10 * time.Millisecond
 	// packetHead is what is counted for a packet beside its payload: a plain RTP header (RFC 3550 section 5.1).
 	packetHead = 12
 	// aliveFor is how long after its last packet a track counts as alive: a screen on which nothing moves sends one
@@ -23,6 +26,7 @@ type rateMeter struct {
 	slot  int64            // the number of the slot being filled, counted from the clock's zero
 	since int64            // the number of the first slot
 	bytes int64            // in it so far
+	seen  media.Time       // what last was set to
 
 	rate atomic.Int64 // bits per second
 	last atomic.Int64 // media.Time of the last packet, plus one; 0 for none
@@ -33,7 +37,10 @@ func (m *rateMeter) count(n int, now media.Time) {
 		m.turn(slot)
 	}
 	m.bytes += int64(n + packetHead)
-	m.last.Store(int64(now) + 1)
+	if m.seen == 0 || now-m.seen >= lastEvery {
+		m.seen = now
+		m.last.Store(int64(now) + 1)
+	}
 }
 
 // turn ends a slot.
