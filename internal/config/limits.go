@@ -18,6 +18,7 @@ type Limits struct {
 	FrameRateMin int // the same, at least
 	BFrames      bool
 	Codecs       []string // of pictures, by preference
+	Layers       int      // of simulcast
 
 	entries []*profiled
 }
@@ -77,6 +78,10 @@ func (l *Limits) settings() []*Setting {
 			key: "limits.codecs", kind: "list", open: "H264,VP8,VP9,AV1,H265", aws: "H264", take: codecs(&l.Codecs),
 			doc: "The codecs of pictures that publishers may use, with commas between: of those that a publisher offers, the first in this list is chosen. Nothing is transcoded, so viewers must know it too; every one knows H264.",
 		},
+		{
+			key: "limits.layers", kind: "number", open: "3", aws: "3", take: ranged(&l.Layers, 1, 8),
+			doc: "How many simulcast layers of a picture are taken of a publisher that offers several (simulcast.md): the first ones of its offer. 1 takes the first alone.",
+		},
 	}
 	out := make([]*Setting, len(l.entries))
 	for i, e := range l.entries {
@@ -123,6 +128,17 @@ func numberOrNone(p *int, most int) func(string) error {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 0 || n > most {
 			return fmt.Errorf("it must be a whole number from 0 (no limit) to %d", most)
+		}
+		*p = n
+		return nil
+	}
+}
+
+func ranged(p *int, least, most int) func(string) error {
+	return func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("it must be a whole number from %d to %d", least, most)
 		}
 		*p = n
 		return nil
