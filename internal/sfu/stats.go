@@ -12,7 +12,7 @@ import (
 type UpStats struct {
 	Packets    uint64 // handed in
 	Bytes      uint64 // of payload
-	Once       uint64 // of these, without what came twice: what the publisher's encoder makes
+	Once       uint64 // of these, without what came twice, and without redundancy: what the publisher's encoder makes
 	Frames     uint64 // ended: packets with the marker
 	KeyFrames  uint64
 	Lost       uint64 // asked for in vain

@@ -123,7 +123,11 @@ func (u *UpTrack) describe(p *media.Packet) codec.Description {
 // count takes what a packet adds to what its publisher sends. It is called for packets that came for the first time,
 // head being the highest number before.
 func (u *UpTrack) count(seq, head media.Seq, p *media.Packet, says codec.Description) {
-	u.stats.once.Add(uint64(len(p.Payload)))
+	own := p.Payload
+	if u.track.Codec.RED != 0 {
+		own = codec.PrimaryOfRED(own)
+	}
+	u.stats.once.Add(uint64(len(own)))
 	if u.track.Kind != media.Video || len(p.Payload) == 0 {
 		return
 	}
