@@ -38,6 +38,7 @@ type options struct {
 	only     *regexp.Regexp
 	verbose  bool
 	single   bool
+	browser  string
 }
 
 func main() {
@@ -60,6 +61,7 @@ func measure(ctx context.Context) error {
 	flag.StringVar(&only, "only", ".", "measure only conditions whose name matches")
 	flag.BoolVar(&o.verbose, "v", false, "show what the server prints")
 	flag.BoolVar(&o.single, "single", false, "publish one layer instead of three")
+	flag.StringVar(&o.browser, "browser", "", "test/browser/impair.mjs: measure a few conditions with Chromium, too (needs node and make npm)")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(only); err != nil {
@@ -78,23 +80,26 @@ func measure(ctx context.Context) error {
 		material = material[len(material)-1:]
 	}
 	r := report{Began: time.Now().UTC(), Commit: commit(), Seconds: o.duration.Seconds(), Layers: len(material)}
+	var failed error
 	for _, recovery := range []bool{true, false} {
-		results, err := measureAll(ctx, &o, material, recovery)
-		if err != nil {
-			return err
+		results, seen, err := measureAll(ctx, &o, material, recovery)
+		if err != nil { // what was measured is told all the same
+			fmt.Fprintln(os.Stderr, "run:", err)
+			failed = errors.Join(failed, err)
 		}
 		r.Results = append(r.Results, results...)
+		r.Chromium = append(r.Chromium, seen...)
 	}
 	table := r.markdown()
 	fmt.Print(table)
 	if o.out == "" {
-		return nil
+		return failed
 	}
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return errors.Join(
+	return errors.Join(failed,
 		os.WriteFile(filepath.Join(o.out, "bad-networks.json"), append(raw, '\n'), 0o644), //nolint:gosec // for all to read
 		os.WriteFile(filepath.Join(o.out, "bad-networks.md"), []byte(table), 0o644))       //nolint:gosec // for all to read
 }
@@ -108,7 +113,7 @@ func commit() string {
 }
 
 // measureAll measures all conditions on one server, some at once.
-func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery bool) ([]result, error) {
+func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery bool) ([]result, []browserResult, error) {
 	var flags []string
 	if !recovery && hasFlag(ctx, o.binary, adaptationFlag) {
 		flags = append(flags, "--"+adaptationFlag+"=false")
@@ -116,7 +121,7 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 	output := &quiet{}
 	s, err := startServer(ctx, o.binary, output, flags...)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, output.text())
+		return nil, nil, fmt.Errorf("%w\n%s", err, output.text())
 	}
 	defer s.stop()
 	if o.verbose {
@@ -148,7 +153,20 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 		})
 	}
 	running.Wait()
-	return results, errors.Join(errs...)
+	var seen []browserResult
+	for i := range all {
+		if o.browser == "" || !browserNames[all[i].Name] || ctx.Err() != nil {
+			continue
+		}
+		b, err := playBrowser(ctx, o, s, &all[i], material, recovery)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("chromium %s: %w", all[i].Name, err))
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "chromium %-24s recovery=%-5v %s\n", all[i].Name, recovery, b.line())
+		seen = append(seen, b)
+	}
+	return results, seen, errors.Join(errs...)
 }
 
 // adaptationFlag is the server's setting that turns the choice of layers by bandwidth off.

@@ -64,37 +64,53 @@ func scenarios(duration time.Duration) []scenario {
 	})
 }
 
-// play measures one scenario.
-func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, recovery bool) (result, error) {
+// bad is a line that is open, and a stage to use it for.
+type bad struct {
+	relay                    *impair.Relay
+	publishToken, watchToken string
+	close                    func()
+}
+
+func openLine(ctx context.Context, s *server, c *scenario) (*bad, error) {
 	up, down := impair.Symmetric(c.Loss, c.RoundTrip)
 	if len(c.Script) > 0 {
 		up, down = c.Script[0].Up, c.Script[0].Down
 	}
 	relay, err := impair.Open(impair.Options{Server: s.media, Seed: 1, Up: up, Down: down, Script: c.Script})
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
+	l := &bad{relay: relay}
 	run, end := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = relay.Run(run) }()
-	defer func() { end(); <-ended }()
+	l.close = func() { end(); <-ended }
+	if l.publishToken, l.watchToken, err = s.stage(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
 
-	publishToken, watchToken, err := s.stage(ctx)
+// play measures one scenario.
+func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, recovery bool) (result, error) {
+	l, err := openLine(ctx, s, c)
 	if err != nil {
 		return result{}, err
 	}
-	mine, theirs := s.media, relay.Addr()
+	defer l.close()
+	mine, theirs := s.media, l.relay.Addr()
 	if c.Publisher {
 		mine, theirs = theirs, mine
 	}
-	p, err := publish(ctx, publishToken, material, mine, recovery)
+	p, err := publish(ctx, l.publishToken, material, mine, recovery)
 	if err != nil {
 		return result{}, err
 	}
 	defer p.stop(context.WithoutCancel(ctx))
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	v, err := watch(ctx, watchToken, p.who.ID(), impair.Redirect(theirs, transport), recovery || c.Publisher)
+	v, err := watch(ctx, l.watchToken, p.who.ID(), impair.Redirect(theirs, transport), recovery || c.Publisher)
 	if err != nil {
 		return result{}, fmt.Errorf("watch: %w", err)
 	}
@@ -107,14 +123,14 @@ func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, re
 	before := v.counts
 	v.mu.Unlock()
 	from := time.Since(v.start)
-	relay.Play()
+	l.relay.Play()
 	if err := sleep(ctx, c.Duration+tail); err != nil {
 		return result{}, err
 	}
 	r := v.judge(c, from, before)
 	r.Recovery = recovery
 	r.PublisherKeyFrames = p.wishes.Load()
-	r.Up, r.Down = relay.Counts()
+	r.Up, r.Down = l.relay.Counts()
 	return r, nil
 }
 

@@ -13,6 +13,8 @@ type report struct {
 	Seconds float64   `json:"seconds"` // of each measurement at a constant loss
 	Layers  int       `json:"layers"`
 	Results []result  `json:"results"`
+
+	Chromium []browserResult `json:"chromium,omitempty"`
 }
 
 func share(part, of int) string {
@@ -43,6 +45,7 @@ func (r *report) markdown() string {
 	r.losses(&b, "viewer/loss", "The viewer's line loses packets, both ways")
 	r.losses(&b, "publisher/loss", "The publisher's line loses packets, both ways")
 	r.drop(&b)
+	r.browser(&b)
 	return b.String()
 }
 
@@ -95,4 +98,28 @@ func (r *report) drop(b *strings.Builder) {
 	}
 	row("sound lost / after FEC", share(with.SoundLost, with.SoundDue)+" / "+share(with.SoundConcealed, with.SoundDue),
 		share(without.SoundLost, without.SoundDue)+" / "+share(without.SoundConcealed, without.SoundDue))
+}
+
+func (r *browserResult) line() string {
+	return fmt.Sprintf("frames %.0f of %.0f, %.0f freezes %.1f s, jitter buffer %.0f ms, lost %.0f, NACKs %.0f, PLIs %.0f, concealed %.1f %%, heights %v",
+		r.FramesDecoded, r.FramesSent, r.Freezes, r.FrozenSeconds, r.JitterBufferMS, r.PacketsLost, r.Nacks, r.PLIs, 100*r.Concealed, r.Heights)
+}
+
+// browser tells what Chromium says.
+func (r *report) browser(b *strings.Builder) {
+	if len(r.Chromium) == 0 {
+		return
+	}
+	b.WriteString("\nA viewer in Chromium, by its own `getStats`:\n\n" +
+		"| condition | recovery | frames decoded | freezeCount | totalFreezesDuration | jitter buffer, mean | packetsLost | retransmitted | PLIs | sound concealed |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n")
+	for i := range r.Chromium {
+		c := &r.Chromium[i]
+		recovery := "with"
+		if !c.Recovery {
+			recovery = "without"
+		}
+		fmt.Fprintf(b, "| %s | %s | %.1f %% | %.0f | %.1f s | %.0f ms | %.0f | %.0f | %.0f | %.1f %% |\n", c.Name, recovery,
+			100*min(c.FramesDecoded/c.FramesSent, 1), c.Freezes, c.FrozenSeconds, c.JitterBufferMS, c.PacketsLost, c.Retransmitted, c.PLIs, 100*c.Concealed)
+	}
 }
