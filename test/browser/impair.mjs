@@ -51,10 +51,15 @@ async function watch({ url, token, relay, recovery }) {
       .split('\r\n')
       .filter((line) => !/^a=rtcp-fb:\S+ (nack|transport-cc|goog-remb)$/.test(line))
       .filter((line) => !/^a=extmap:.*transport-wide-cc/.test(line))
-      .filter((line) => !repeats.some((f) => new RegExp(`^a=(rtpmap|fmtp|rtcp-fb):${f} `).test(line)))
+      .filter(
+        (line) => !repeats.some((f) => new RegExp(`^a=(rtpmap|fmtp|rtcp-fb):${f} `).test(line)),
+      )
       .map((line) =>
         line.startsWith('m=')
-          ? line.split(' ').filter((word, at) => at < 3 || !repeats.includes(word)).join(' ')
+          ? line
+              .split(' ')
+              .filter((word, at) => at < 3 || !repeats.includes(word))
+              .join(' ')
           : line,
       )
       .join('\r\n');

@@ -52,6 +52,7 @@ export async function startServer(...flags) {
   };
   return {
     origin,
+    mediaPort: media,
     output: () => life.output(),
     printed: (pattern) => life.printed(pattern),
     api: (operation, input) => call(origin, operation, input),
