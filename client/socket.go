@@ -228,6 +228,10 @@ func (s *socket) handle(data []byte) error {
 		if !s.p.updated(v) {
 			return s.send(s.p.left, "GET_STATE", nil)
 		}
+	case *SubscriptionState:
+		if s.p.o.OnSubscription != nil {
+			s.p.o.OnSubscription(*v)
+		}
 	case *layersPayload:
 		s.p.layersWanted(v)
 	case *exchangedPayload:
