@@ -84,7 +84,7 @@ func (u *UpTrack) Rate(now media.Time) media.Bitrate {
 // Alive says whether the track can be had: it has brought something a moment ago, or sleeps, or was woken a
 // moment ago.
 func (u *UpTrack) Alive(now media.Time) bool {
-	return u.rate.idle(now) < aliveFor || u.rest.quiet(now)
+	return u.rest.quiet(now) || u.rate.idle(now) < aliveFor && !u.rest.stalled.Load()
 }
 
 // Idle returns how long ago the track has brought something; a day or more if it never has.
