@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/codec"
 	"github.com/proscenium-live/proscenium/internal/media/rewrite"
 	"github.com/proscenium-live/proscenium/internal/media/ring"
 )
@@ -48,6 +49,8 @@ type DownTrack struct {
 	index     int    // in share.downs
 	state     state
 	paused    bool
+	thin      bool // wanted; thinning.on follows between two frames
+	thinning  thinner
 	rate      uint32    // of the up-track's clock, Hz
 	notBefore media.Seq // a key frame must start after this to be of use
 	next      media.Seq // of the replay, if replaying
@@ -127,7 +130,7 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 		return
 	}
 	d.share = up.shareOf(d.worker)
-	d.rate = up.track.Codec.ClockRate
+	d.rate, d.thinning.spare = up.track.Codec.ClockRate, codec.SpareOf(up.track.Codec.Name)
 	d.seat()
 	d.notBefore = 0
 	d.enter(now)
@@ -170,6 +173,9 @@ func (d *DownTrack) forward(packets []*ring.Packet, now media.Time) {
 	if d.state != live {
 		return
 	}
+	if d.thin != d.thinning.on {
+		d.setThin()
+	}
 	var sent tally
 	for _, p := range packets {
 		if p.Seq > d.numbers.Top()+maxGap && d.numbers.Started() {
@@ -200,6 +206,9 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 		if seq, ts, gap := d.numbers.Drop(p.Seq, p.Timestamp); gap {
 			d.sink.Write(d.worker.batch, media.Header{Seq: seq, Timestamp: ts}, nil)
 		}
+		return false
+	}
+	if d.thinning.on && d.leaveOut(p) {
 		return false
 	}
 	seq, ts, ok := d.numbers.Next(p.Seq, p.Timestamp, at)

@@ -36,6 +36,7 @@ func (d *DownTrack) serve(now media.Time) {
 	if n.preferred {
 		d.prefer(n.prefer, now)
 	}
+	d.thin = n.thin
 	if n.paused != d.paused {
 		d.paused = n.paused
 		d.pause(now)

@@ -26,6 +26,7 @@ type notes struct {
 	preferred bool
 	paused    bool
 	wantKey   bool
+	thin      bool
 	to        *UpTrack // if moved
 	prefer    *UpTrack // if preferred
 	rtt       time.Duration
@@ -75,6 +76,12 @@ func (i *inbox) pause(p bool) {
 	i.notes.paused = p
 }
 
+func (i *inbox) thin(t bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.notes.thin = t
+}
+
 // wantKeyFrame says whether the wish is new.
 func (i *inbox) wantKeyFrame() bool {
 	i.mu.Lock()
@@ -110,6 +117,7 @@ func (i *inbox) empty(n *notes) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	n.moved, n.to, n.wantKey, n.paused, n.rtt = i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.paused, i.notes.rtt
+	n.thin = i.notes.thin
 	n.preferred, n.prefer = i.notes.preferred, i.notes.prefer
 	n.nacked = copy(n.nacks[:], i.notes.nacks[:i.notes.nacked])
 	i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.nacked = false, nil, false, 0

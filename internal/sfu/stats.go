@@ -80,6 +80,7 @@ type DownStats struct {
 	Replays   uint64 // starts from the cache
 	LostPlace uint64 // times that it had to begin again at a key frame
 	Moves     uint64 // from one layer to another
+	Thinned   uint64 // packets left out
 	// Why packets the viewer asked for were not repeated.
 	NackOverflow, NackBudget, NackRecent, NackUnknown uint64
 
@@ -88,9 +89,9 @@ type DownStats struct {
 
 // downCounters are added to by one worker; the viewer's feedback adds to the last line.
 type downCounters struct {
-	packets, bytes, frames, keyFrames, repeated, replays, lostPlace, moves atomic.Uint64
-	nackBudget, nackRecent, nackUnknown                                    atomic.Uint64
-	nacked, nackOverflow, plis                                             atomic.Uint64
+	packets, bytes, frames, keyFrames, repeated, replays, lostPlace, moves, thinned atomic.Uint64
+	nackBudget, nackRecent, nackUnknown                                             atomic.Uint64
+	nacked, nackOverflow, plis                                                      atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -99,7 +100,7 @@ func (d *DownTrack) Stats() DownStats {
 	return DownStats{
 		Packets: c.packets.Load(), Bytes: c.bytes.Load(), Frames: c.frames.Load(), KeyFrames: c.keyFrames.Load(),
 		Repeated: c.repeated.Load(), Nacked: c.nacked.Load(), Plis: c.plis.Load(), Replays: c.replays.Load(),
-		LostPlace: c.lostPlace.Load(), Moves: c.moves.Load(), NackOverflow: c.nackOverflow.Load(), NackBudget: c.nackBudget.Load(),
+		LostPlace: c.lostPlace.Load(), Moves: c.moves.Load(), Thinned: c.thinned.Load(), NackOverflow: c.nackOverflow.Load(), NackBudget: c.nackBudget.Load(),
 		NackRecent: c.nackRecent.Load(), NackUnknown: c.nackUnknown.Load(), Report: d.inbox.lastReport(),
 	}
 }

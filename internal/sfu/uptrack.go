@@ -34,7 +34,10 @@ type UpTrack struct {
 	wish  wish
 	stats upCounters
 	rate  rateMeter
-	rest  rest
+	spare codec.SpareReader // nil if all frames are needed
+
+	thinRate rateMeter // without those that are not
+	rest     rest
 
 	reportMu sync.Mutex
 	report   media.SenderReport
@@ -49,7 +52,7 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 	}
 	u := &UpTrack{
 		room: r, source: source, track: track, ring: ring.New(slots), numbers: newSequence(),
-		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name),
+		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name), spare: codec.SpareOf(track.Codec.Name),
 	}
 	u.wish.place.thing = u
 	u.holder = newHolder(r.engine.hold, u.spread)
@@ -80,6 +83,11 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	}
 	if len(p.Payload) > 0 {
 		u.rate.count(len(p.Payload), p.Arrival)
+		if u.spare != nil && u.spare(p.Payload) {
+			u.thinRate.count(-packetHead, p.Arrival)
+		} else {
+			u.thinRate.count(len(p.Payload), p.Arrival)
+		}
 	}
 	u.count(seq, head, p, says)
 	u.fresh = true
