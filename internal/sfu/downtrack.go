@@ -60,6 +60,7 @@ type DownTrack struct {
 	keyTime   uint32 // the viewer's, of the last key frame
 	numbers   rewrite.Rewriter
 	repeats   repeats
+	pictures  pictures
 	layers
 }
 
@@ -125,6 +126,7 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 	d.share = nil
 	d.numbers.Forget()
 	d.layers = layers{}
+	d.pictures.turn = true
 	d.shown.Store(up)
 	if up == nil {
 		return
@@ -225,7 +227,7 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: seq, Timestamp: ts, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel,
 		RED: d.share.up.track.Codec.RED,
-	}, p.Payload)
+	}, d.renumber(p.Payload))
 	return true
 }
 

@@ -75,7 +75,7 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 		d.stats.nackUnknown.Add(1)
 		return
 	}
-	up := d.upOf(clock.Epoch())
+	up, by := d.upOf(clock.Epoch())
 	if up == nil {
 		d.stats.nackUnknown.Add(1)
 		return
@@ -96,8 +96,8 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: wire, Timestamp: clock.Time(p.Timestamp), Marker: p.Marker, Repeat: true,
-		Level: p.Level, HasLevel: p.HasLevel, RED: d.share.up.track.Codec.RED,
-	}, p.Payload)
+		Level: p.Level, HasLevel: p.HasLevel, RED: up.track.Codec.RED,
+	}, d.renumberAgain(up, by, p.Payload))
 	d.stats.repeated.Add(1)
 	d.count(tally{packets: 1, bytes: uint64(len(p.Payload))})
 }

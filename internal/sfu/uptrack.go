@@ -17,7 +17,9 @@ type UpTrack struct {
 	track  media.Track
 	ring   *ring.Ring
 	shares []share // one per worker
-	closed atomic.Bool
+
+	numbering codec.Numbering // of pictures; nil if the codec has none
+	closed    atomic.Bool
 
 	// Of the goroutine that hands in packets.
 	numbers sequence
@@ -52,7 +54,8 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 	}
 	u := &UpTrack{
 		room: r, source: source, track: track, ring: ring.New(slots), numbers: newSequence(),
-		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name), spare: codec.SpareOf(track.Codec.Name),
+		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name),
+		numbering: codec.NumberingOf(track.Codec.Name), spare: codec.SpareOf(track.Codec.Name),
 	}
 	u.wish.place.thing = u
 	u.holder = newHolder(r.engine.hold, u.spread)
