@@ -252,3 +252,30 @@ func TestLink_TellsOfChanges(t *testing.T) {
 		t.Errorf("told %d times of a fall", told)
 	}
 }
+
+// Whoever sends more than the estimate says, although packets are lost, learns nothing of what is lost anyway.
+func TestLink_StaysCongestedWhileTooMuchIsSent(t *testing.T) {
+	rate := media.Bitrate(3_000_000)
+	w := newWorld(t, &line{rate: func(media.Time) media.Bitrate { return rate }, rtt: 60 * time.Millisecond, police: true}, Options{})
+	v := w.view(1_500_000) // and nobody lowers it
+	w.run(5 * time.Second)
+	if w.link.Congested(w.now) {
+		t.Error("congested on a good line")
+	}
+	rate = 300_000
+	w.run(3 * time.Second)
+	for range 100 {
+		w.run(100 * time.Millisecond)
+		if !w.link.Congested(w.now) {
+			t.Fatalf("not congested, %+v", w.link.Stats())
+		}
+	}
+	if b := w.link.Budget(); b > 500_000 {
+		t.Errorf("a budget of %d on a line of 300,000", b)
+	}
+	v.layer = -1
+	w.run(5 * time.Second)
+	if w.link.Congested(w.now) {
+		t.Errorf("congested with sound alone, %+v", w.link.Stats())
+	}
+}
