@@ -38,7 +38,8 @@ type layering struct {
 // layerWatch is what is remembered of one layer.
 type layerWatch struct {
 	frames, others uint64     // of the layer and of all others, when it last brought one
-	unwanted       media.Time // since when nobody wants it, 0 if somebody does
+	idle           bool       // nobody wants it ...
+	since          media.Time // ... since then
 }
 
 // WantedLayer tells a publisher whether anybody wants a layer of its picture.
@@ -175,12 +176,12 @@ func (s *session) askForLayers(m *mediaSession, now media.Time) {
 		w := m.layered.watch[up]
 		switch {
 		case up.Viewers() > 0 || nobody && i == 0:
-			w.unwanted = 0
+			w.idle = false
 			up.Wake() // which tells the publisher
 		case up.Asleep():
-		case w.unwanted == 0:
-			w.unwanted = max(now, 1)
-		case now-w.unwanted >= unwantedFor:
+		case !w.idle:
+			w.idle, w.since = true, now
+		case now-w.since >= unwantedFor:
 			up.Sleep(func() { s.wakeUp(m) })
 			changed = true
 		}
@@ -198,7 +199,7 @@ func (s *session) wakeUp(m *mediaSession) {
 		if socket := s.socketOf(m); socket != nil && !m.ended {
 			for _, up := range m.layers() {
 				if w := m.layered.watch[up]; !up.Asleep() {
-					w.unwanted = 0
+					w.idle = false
 				}
 			}
 			socket.WantLayers(m.wantedLayers())

@@ -45,13 +45,13 @@ func (m *rateMeter) count(n int, now media.Time) {
 
 // turn ends a slot.
 func (m *rateMeter) turn(slot int64) {
-	if slot-m.slot > rateSlots { // the flow begins, or begins again
+	if slot-m.slot > rateSlots || slot < m.slot { // the flow begins, or begins again
 		m.slots, m.bytes, m.since = [rateSlots]int64{}, 0, slot
 		m.slot = slot
 		return
 	}
 	for m.slot < slot {
-		m.slots[m.slot%rateSlots] = m.bytes
+		m.slots[uint64(m.slot)%rateSlots] = m.bytes
 		m.bytes = 0
 		m.slot++
 	}
