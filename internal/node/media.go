@@ -80,6 +80,7 @@ func (n *Node) openMedia(ctx context.Context) error {
 	n.media = m
 	n.countMedia()
 	n.countTURN()
+	n.tellDoctor()
 	n.tellFigures()
 	return nil
 }
