@@ -155,6 +155,7 @@ func TestReplication_IsWatchedOnBothStages(t *testing.T) {
 
 	n.Call("DeleteStage", map[string]string{"arn": two}, nil)
 	ended(t, eyeTwo.Done())
+	ended(t, bob.Done())
 	if _, states := replicas(n, one, ada.ID()); !slices.Equal(states, []string{"STOPPED", "STOPPED"}) {
 		t.Errorf("without the destination: %v", states)
 	}

@@ -1,0 +1,30 @@
+package client_test
+
+import (
+	"testing"
+
+	"github.com/proscenium-live/proscenium/client"
+	"github.com/proscenium-live/proscenium/internal/node/nodetest"
+)
+
+// A publisher's layers are those of its replicas too: they are announced on the destination, its viewers see the best, and
+// what only they watch goes on.
+func TestReplication_CarriesLayers(t *testing.T) {
+	n := nodetest.Start(t)
+	one, two := n.CreateStage(), n.CreateStage()
+	ada := join(t, n.Token(one, "Ada", "PUBLISH"), client.Options{})
+	wanted := make(chan map[string]bool, 64)
+	film(t, ada, wanted, "l", "m", "h")
+	n.Call("StartParticipantReplication", replication{Source: one, Destination: two, Participant: ada.ID()}, nil)
+	eye := join(t, n.Token(two, "eye"), client.Options{})
+	sees(t, eye, ada.ID(), "the layers", func(p client.Info, there bool) bool { return there && len(p.Layers) == 3 })
+	rids := seenLayers(t, eye, ada.ID())
+	shown(t, rids, "h")
+	// Nobody watches on the source, so that the others are stopped after a while, and the one that the replica's viewer
+	// sees goes on.
+	toldOf(t, wanted, func(w map[string]bool) bool { return w["h"] && !w["l"] && !w["m"] })
+	for len(rids) > 0 {
+		<-rids
+	}
+	shown(t, rids, "h")
+}
