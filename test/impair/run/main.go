@@ -170,7 +170,7 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 }
 
 // adaptationFlag is the server's setting that turns the choice of layers by bandwidth off.
-const adaptationFlag = "media-adaptation"
+const adaptationFlag = "adaptation-enabled"
 
 func hasFlag(ctx context.Context, binary, flag string) bool {
 	out, err := exec.CommandContext(ctx, binary, "serve", "--help").Output() //nolint:gosec // the operator names the program

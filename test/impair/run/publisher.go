@@ -36,6 +36,7 @@ type sending struct {
 	at     int // in frames
 	seq    uint16
 	wished atomic.Bool
+	rests  atomic.Bool // nobody watches it
 }
 
 // publish sends some layers of the material, by way of an address; recovery is whether lost packets are sent again.
@@ -63,18 +64,42 @@ func (p *publisher) offer(ctx context.Context, material []*loop.Loop) (err error
 	if p.audio, err = client.NewOpusTrack("voice"); err != nil {
 		return err
 	}
-	track, err := client.NewH264Track("picture")
-	if err != nil {
-		return err
+	tracks := []webrtc.TrackLocal{p.audio}
+	for i, m := range material {
+		track, err := client.NewH264Layer("picture", layers[i].rid)
+		if len(material) == 1 {
+			track, err = client.NewH264Track("picture")
+		}
+		if err != nil {
+			return err
+		}
+		p.video = append(p.video, &sending{track: track, frames: m.Frames})
+		tracks = append(tracks, track)
 	}
-	p.video = []*sending{{track: track, frames: material[len(material)-1].Frames}}
-	_, err = p.who.Publish(ctx, client.PublishOptions{OnKeyFrame: func() { p.wish(0) }}, track, p.audio)
+	_, err = p.who.Publish(ctx, client.PublishOptions{
+		OnKeyFrame: func() { p.wish("") }, OnLayerKeyFrame: p.wish, OnLayersWanted: p.want,
+	}, tracks...)
 	return err
 }
 
-func (p *publisher) wish(layer int) {
+// wish has a layer go on with a key frame, or all of them.
+func (p *publisher) wish(rid string) {
 	p.wishes.Add(1)
-	p.video[layer].wished.Store(true)
+	for _, s := range p.video {
+		if rid == "" || s.track.RID() == rid {
+			s.wished.Store(true)
+		}
+	}
+}
+
+// want stops the layers that nobody watches, and has those that somebody does begin with a key frame.
+func (p *publisher) want(wanted map[string]bool) {
+	for _, s := range p.video {
+		want, told := wanted[s.track.RID()]
+		if rests := told && !want; s.rests.Swap(rests) && !rests {
+			s.wished.Store(true)
+		}
+	}
 }
 
 // play sends until ctx is done.
@@ -113,6 +138,9 @@ func (p *publisher) play(ctx context.Context) {
 }
 
 func (s *sending) frame(stamp uint32) {
+	if s.rests.Load() {
+		return
+	}
 	if s.wished.Swap(false) {
 		for !s.frames[s.at%len(s.frames)].Key {
 			s.at++

@@ -171,11 +171,19 @@ type result struct {
 	SettleDownMS int64           `json:"settleDownMs,omitempty"`
 	AdaptUpMS    int64           `json:"adaptUpMs,omitempty"`
 	Phases       []phase         `json:"phases,omitempty"`
+	Timeline     []second        `json:"timeline,omitempty"`
 
 	Viewer             viewerCounts  `json:"viewer"`
 	PublisherKeyFrames uint64        `json:"publisherKeyFramesAsked"`
 	Up                 impair.Counts `json:"up"`
 	Down               impair.Counts `json:"down"`
+}
+
+// second is one of a timeline.
+type second struct {
+	Frames  int   `json:"frames"` // ready to be shown in it
+	Height  int   `json:"height"` // of the last of them
+	DelayMS int64 `json:"delayMs"`
 }
 
 // phase is a stretch of the line that drops.
@@ -248,11 +256,15 @@ func (v *viewer) judgeDrop(r *result, from time.Duration) {
 		sent, shown, n, total, _ := v.stretch(from+p.from, from+p.to)
 		r.Phases = append(r.Phases, phase{p.name, sent, shown, n, total})
 	}
+	r.Timeline = make([]second, closes/time.Second)
 	before := 0
 	lastLate, lastReady := from+drops, time.Duration(0)
 	r.AdaptDownMS, r.AdaptUpMS, r.SettleDownMS = -1, -1, -1
 	for _, f := range v.picture.shown {
 		at := f.Ready - from
+		if i := int(at / time.Second); at >= 0 && i < len(r.Timeline) {
+			r.Timeline[i] = second{r.Timeline[i].Frames + 1, f.Height, (f.Ready - f.Stamp).Milliseconds()}
+		}
 		switch {
 		case at < drops:
 			before = f.Height
