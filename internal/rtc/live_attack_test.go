@@ -98,7 +98,7 @@ func TestLiveStage_ForgeriesHarmNobody_Row28_Row32(t *testing.T) {
 	stop := make(chan struct{})
 	hits := make(chan struct{}, 1)
 	attack.Go(func() {
-		f := &forger{random: rand.New(rand.NewPCG(1, 2)), hello: hello, ufrag: "abcdefgh:ijkl"} //nolint:gosec // a test
+		f := &forger{random: rand.New(rand.NewPCG(1, 2)), hello: hello, ufrag: "abcdefgh:ijkl"}
 		reader := newReader(tr)
 		for round := 0; ; round++ {
 			for _, peer := range []*Peer{p.peer, v.peer} {

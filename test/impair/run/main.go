@@ -79,7 +79,7 @@ func measure(ctx context.Context) error {
 	if o.single {
 		material = material[len(material)-1:]
 	}
-	r := report{Began: time.Now().UTC(), Commit: commit(), Seconds: o.duration.Seconds(), Layers: len(material)}
+	r := report{Began: time.Now().UTC(), Commit: commit(ctx), Seconds: o.duration.Seconds(), Layers: len(material)}
 	var failed error
 	for _, recovery := range []bool{true, false} {
 		results, seen, err := measureAll(ctx, &o, material, recovery)
@@ -104,8 +104,8 @@ func measure(ctx context.Context) error {
 		os.WriteFile(filepath.Join(o.out, "bad-networks.md"), []byte(table), 0o644))       //nolint:gosec // for all to read
 }
 
-func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {
 		return ""
 	}
@@ -153,6 +153,7 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 		})
 	}
 	running.Wait()
+	failed := errors.Join(errs...)
 	var seen []browserResult
 	for i := range all {
 		if o.browser == "" || !browserNames[all[i].Name] || ctx.Err() != nil {
@@ -160,20 +161,20 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 		}
 		b, err := playBrowser(ctx, o, s, &all[i], material, recovery)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("chromium %s: %w", all[i].Name, err))
+			failed = errors.Join(failed, fmt.Errorf("chromium %s: %w", all[i].Name, err))
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "chromium %-24s recovery=%-5v %s\n", all[i].Name, recovery, b.line())
 		seen = append(seen, b)
 	}
-	return results, seen, errors.Join(errs...)
+	return results, seen, failed
 }
 
 // adaptationFlag is the server's setting that turns the choice of layers by bandwidth off.
 const adaptationFlag = "adaptation-enabled"
 
 func hasFlag(ctx context.Context, binary, flag string) bool {
-	out, err := exec.CommandContext(ctx, binary, "serve", "--help").Output() //nolint:gosec // the operator names the program
+	out, err := exec.CommandContext(ctx, binary, "serve", "--help").Output()
 	return err == nil && slices.Contains(strings.Fields(string(out)), "--"+flag)
 }
 

@@ -138,11 +138,11 @@ func TestSound_CountsWhatFECBringsBack(t *testing.T) {
 	plain := []byte{0x08, 0x80, 1}   // SILK wide band, 20 ms, mono
 	carrier := []byte{0x08, 0xc0, 1} // the same, with the packet before it
 	for i := range uint64(100) {
-		switch {
-		case i == 10, i == 20, i == 30, i == 31:
-		case i == 11, i == 32:
+		switch i {
+		case 10, 20, 30, 31:
+		case 11, 32:
 			s.take(time.Second+time.Duration(i)*soundTime, 500+i, carrier)
-		case i == 40: // far too late
+		case 40: // far too late
 			s.take(3*time.Second+time.Duration(i)*soundTime, 500+i, plain)
 		default:
 			s.take(time.Second+time.Duration(i)*soundTime, 500+i, plain)

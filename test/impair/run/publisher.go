@@ -42,7 +42,7 @@ type sending struct {
 // publish sends some layers of the material, by way of an address; recovery is whether lost packets are sent again.
 func publish(ctx context.Context, token string, material []*loop.Loop, to netip.AddrPort, recovery bool) (*publisher, error) {
 	p := &publisher{sound: material[0].Sound}
-	var transport http.RoundTripper = impair.Redirect(to, nil)
+	transport := impair.Redirect(to, nil)
 	if !recovery {
 		transport = &plain{transport}
 	}
