@@ -174,6 +174,9 @@ func TestMedia_RestartsICE(t *testing.T) {
 	if resp, body := patch(`"another"`, frag); resp.StatusCode != http.StatusPreconditionFailed || code(t, resp, body) != "PRECONDITION_FAILED" {
 		t.Errorf("a wrong If-Match gives %d", resp.StatusCode)
 	}
+	if resp, body := patch("", frag); resp.StatusCode != http.StatusPreconditionRequired || code(t, resp, body) != "PRECONDITION_REQUIRED" {
+		t.Errorf("no If-Match gives %d", resp.StatusCode)
+	}
 	resp, body := patch("*", frag)
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != typeFrag || resp.Header.Get("ETag") == ada.etag {
 		t.Fatalf("a restart gives %d, etag %s: %s", resp.StatusCode, resp.Header.Get("ETag"), body)
@@ -185,7 +188,11 @@ func TestMedia_RestartsICE(t *testing.T) {
 	if resp, body := patch(resp.Header.Get("ETag"), candidate); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("a candidate gives %d %s", resp.StatusCode, body)
 	}
-	if resp, body := patch("", "nonsense"); resp.StatusCode != http.StatusBadRequest || code(t, resp, body) != "INVALID_OFFER" {
+	// What belongs to the ICE session before is late.
+	if resp, body := patch(ada.etag, candidate); resp.StatusCode != http.StatusPreconditionFailed || code(t, resp, body) != "PRECONDITION_FAILED" {
+		t.Errorf("a candidate of the session before gives %d", resp.StatusCode)
+	}
+	if resp, body := patch("*", "nonsense"); resp.StatusCode != http.StatusBadRequest || code(t, resp, body) != "INVALID_OFFER" {
 		t.Errorf("nonsense gives %d", resp.StatusCode)
 	}
 }
