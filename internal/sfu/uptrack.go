@@ -23,7 +23,6 @@ type UpTrack struct {
 
 	// Of the goroutine that hands in packets.
 	numbers sequence
-	missing missing
 	frame   keyFrame
 	read    codec.Reader // of the payloads of a picture
 	order   order
@@ -41,6 +40,12 @@ type UpTrack struct {
 	thinRate rateMeter // without those that are not
 	rest     rest
 
+	missingMu sync.Mutex
+	missing   missing
+	lacks     atomic.Int32 // missing.n, for who looks whether there is anything to do
+	givenUp   atomic.Int64 // missing.givenUp, likewise
+	retry     retry
+
 	reportMu sync.Mutex
 	report   media.SenderReport
 	reports  atomic.Uint32 // how many came
@@ -57,7 +62,7 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name),
 		numbering: codec.NumberingOf(track.Codec.Name), spare: codec.SpareOf(track.Codec.Name),
 	}
-	u.wish.place.thing = u
+	u.wish.place.thing, u.retry.place.thing = u, u
 	u.holder = newHolder(r.engine.hold, u.spread)
 	for i := range u.shares {
 		s := &u.shares[i]
@@ -77,6 +82,10 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	seq, ok := u.numbers.widen(p.Seq, p.Repeat)
 	if !ok {
 		u.stats.strays.Add(1)
+		return
+	}
+	if seq < head && u.tooLate(seq) {
+		u.stats.late.Add(1)
 		return
 	}
 	says := u.describe(p)
@@ -99,7 +108,7 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	case head == 0:
 	case seq > head+1:
 		u.noteMissing(head+1, seq, p.Arrival)
-	case seq < head && u.missing.came(seq):
+	case seq < head && u.came(seq):
 		u.stats.recovered.Add(1)
 	}
 	if u.track.Kind == media.Video && u.frame.came(u.ring, seq, p, says) {
@@ -162,23 +171,6 @@ func (u *UpTrack) put(seq media.Seq, p *media.Packet, key bool) bool {
 	return false
 }
 
-// noteMissing remembers the numbers from first up to but without end for RequestPackets.
-func (u *UpTrack) noteMissing(first, end media.Seq, now media.Time) {
-	if end-first > maxGap { // the sender began anew, or the line broke: nobody misses those numbers
-		u.missing.n = 0
-		return
-	}
-	u.gaveUp(u.missing.note(first, end, now), now)
-}
-
-// gaveUp counts packets that won't come. Without them the picture stays broken up to the next key frame.
-func (u *UpTrack) gaveUp(n int, now media.Time) {
-	if n > 0 {
-		u.stats.lost.Add(uint64(n))
-		u.WantKeyFrame(now)
-	}
-}
-
 // ReceiveReport takes a sender report.
 func (u *UpTrack) ReceiveReport(r media.SenderReport) {
 	u.reportMu.Lock()
@@ -190,8 +182,8 @@ func (u *UpTrack) ReceiveReport(r media.SenderReport) {
 
 // Flush asks for what is missing and has what is new spread.
 func (u *UpTrack) Flush(now media.Time) {
-	if u.missing.n > 0 {
-		u.requestMissing(now)
+	if u.lacks.Load() > 0 {
+		u.requestMissing(now, u.numbers.head, u.ask16[:0])
 	}
 	if !u.fresh || u.partial && u.holder.hold(now) {
 		return
@@ -208,15 +200,6 @@ func (u *UpTrack) spread() {
 			s.worker.spreadSoon(s)
 		}
 	}
-}
-
-func (u *UpTrack) requestMissing(now media.Time) {
-	ask, gaveUp := u.missing.due(now, u.numbers.head, u.ask16[:0])
-	if len(ask) > 0 {
-		u.stats.nacks.Add(uint64(len(ask)))
-		u.source.RequestPackets(ask)
-	}
-	u.gaveUp(gaveUp, now)
 }
 
 // WantKeyFrame has the publisher asked for a key frame, at most once a second; the wish stands until one comes.
