@@ -7,6 +7,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/media"
 	"github.com/proscenium-live/proscenium/internal/media/codec"
+	"github.com/proscenium-live/proscenium/internal/media/pace"
 	"github.com/proscenium-live/proscenium/internal/media/rewrite"
 	"github.com/proscenium-live/proscenium/internal/media/ring"
 )
@@ -61,6 +62,9 @@ type DownTrack struct {
 	numbers   rewrite.Rewriter
 	repeats   repeats
 	pictures  pictures
+	pace      pace.Bucket
+	paceRate  media.Bitrate
+	lagging   bool // replaying because packets had to wait
 	layers
 }
 
@@ -167,7 +171,7 @@ func (d *DownTrack) setState(s state) {
 	if d.share != nil {
 		d.share.waiting += btoi(s == waiting) - btoi(d.state == waiting)
 	}
-	d.state = s
+	d.state, d.lagging = s, false
 }
 
 // forward writes packets in the order of their arrival.
@@ -185,6 +189,9 @@ func (d *DownTrack) forward(packets []*ring.Packet, now media.Time) {
 			if d.share.up.track.Kind == media.Video {
 				break // a replay, now or later, has the rest of the packets
 			}
+		}
+		if d.pace.On() && !d.mayLeave(p, now) {
+			break
 		}
 		if d.write(p, p.Arrival) {
 			sent.packets++

@@ -30,6 +30,7 @@ func (d *DownTrack) Report(r media.Report, _ media.Time) { d.inbox.keepReport(r)
 func (d *DownTrack) serve(now media.Time) {
 	n := &d.worker.notes
 	d.inbox.empty(n)
+	d.setPace(n.pace, now)
 	if n.moved {
 		d.attach(n.to, now)
 	}
@@ -91,6 +92,10 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 		d.stats.nackRecent.Add(1)
 		return
 	case tooMany:
+		d.stats.nackBudget.Add(1)
+		return
+	}
+	if !d.pace.Owe(len(p.Payload), now) {
 		d.stats.nackBudget.Add(1)
 		return
 	}

@@ -27,6 +27,7 @@ type notes struct {
 	paused    bool
 	wantKey   bool
 	thin      bool
+	pace      media.Bitrate
 	to        *UpTrack // if moved
 	prefer    *UpTrack // if preferred
 	rtt       time.Duration
@@ -50,6 +51,12 @@ func (i *inbox) prefer(up *UpTrack) {
 		i.notes.preferred, i.notes.prefer = true, up
 		i.wanted = up
 	}
+}
+
+func (i *inbox) pace(rate media.Bitrate) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.notes.pace = rate
 }
 
 func (i *inbox) wants() (paused bool, up *UpTrack) {
@@ -117,7 +124,7 @@ func (i *inbox) empty(n *notes) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	n.moved, n.to, n.wantKey, n.paused, n.rtt = i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.paused, i.notes.rtt
-	n.thin = i.notes.thin
+	n.thin, n.pace = i.notes.thin, i.notes.pace
 	n.preferred, n.prefer = i.notes.preferred, i.notes.prefer
 	n.nacked = copy(n.nacks[:], i.notes.nacks[:i.notes.nacked])
 	i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.nacked = false, nil, false, 0

@@ -103,7 +103,7 @@ func (d *DownTrack) tryMove(now media.Time) {
 		d.attach(u, now) // nothing is shown yet: the sooner the better
 	case now-arrival > maxBehind:
 		u.WantKeyFrame(now)
-	case d.state == replaying || d.amidFrame() && now-arrival < frameWait:
+	case d.state == replaying && !d.lagging || d.amidFrame() && now-arrival < frameWait:
 		// The next packets of the layer bring us back here.
 	default:
 		d.move(start, ts, arrival)
@@ -112,7 +112,7 @@ func (d *DownTrack) tryMove(now media.Time) {
 
 // amidFrame says whether the rest of a frame is still to come.
 func (d *DownTrack) amidFrame() bool {
-	if d.state != live {
+	if d.state != live && !d.lagging {
 		return false
 	}
 	last := d.share.up.ring.At(d.numbers.Top())
