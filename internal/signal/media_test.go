@@ -12,6 +12,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/rtc"
 )
 
@@ -384,4 +385,31 @@ func TestTokens_AppearNowhere(t *testing.T) {
 	if strings.Contains(said.String(), strings.Split(good, ".")[0]) {
 		t.Error("a token's header was said")
 	}
+}
+
+// docs/signalling.md 1.4: whose publication breaks a rule is told which on its socket, and stays.
+func TestMedia_ABrokenRuleIsTold(t *testing.T) {
+	h := open(t, houseOptions{host: func(o *host.Options) { o.Rules = host.Rules{AudioBitrate: 8} }})
+	socket := h.dial(h.token("ada"), "")
+	socket.expect(typeState)
+	ada := h.published("ada")
+	socket.expect(typeUpdate)
+	over, shown := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(shown)
+		ada.show('a', over)
+	}()
+	told := socket.expect(typeError).Payload
+	if told.Code != string(live.BitrateExceeded) || !strings.Contains(told.Message, "limits.publish_audio_bitrate") {
+		t.Errorf("told %+v", told)
+	}
+	close(over)
+	<-shown
+	if u := socket.expect(typeUpdate).Payload; u.Changes[0].Op != roster.OpLeave {
+		t.Errorf("told %+v", u)
+	}
+	ada.over()
+	until(t, "the facts", func() bool { return h.factsOf("ada") == "JOINED PUBLISH_STARTED PUBLISH_ERROR PUBLISH_STOPPED" })
+	socket.send(`{"type":"PING"}`)
+	socket.expect(typePong)
 }
