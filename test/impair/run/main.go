@@ -1,6 +1,6 @@
-// Run measures a server on bad lines, and writes what it saw as JSON and as a table.
+// Run measures a server on bad lines, and writes what it saw as JSON and as tables.
 //
-//	make build && go run ./test/impair/run -out docs/performance
+//	make bad-networks
 //
 // For each condition it plays a publisher and a viewer of their own on a stage of their own, one of them behind an
 // impair.Relay, twice: as we are, and without recovery: no NACK, no retransmission, no transport-wide feedback and no
@@ -39,6 +39,7 @@ type options struct {
 	verbose  bool
 	single   bool
 	browser  string
+	page     string
 }
 
 func main() {
@@ -55,12 +56,13 @@ func measure(ctx context.Context) error {
 	var o options
 	only := ""
 	flag.StringVar(&o.binary, "server", "bin/proscenium", "the server's binary")
-	flag.StringVar(&o.out, "out", "", "folder for bad-networks.json and bad-networks.md; none: the table is printed only")
+	flag.StringVar(&o.out, "out", "", "folder for bad-networks.json")
 	flag.DurationVar(&o.duration, "duration", 40*time.Second, "of each measurement at a constant loss")
 	flag.IntVar(&o.parallel, "parallel", 4, "conditions measured at once")
 	flag.StringVar(&only, "only", ".", "measure only conditions whose name matches")
 	flag.BoolVar(&o.verbose, "v", false, "show what the server prints")
 	flag.BoolVar(&o.single, "single", false, "publish one layer instead of three")
+	flag.StringVar(&o.page, "page", "", "a page that takes the tables, between its marks")
 	flag.StringVar(&o.browser, "browser", "", "test/browser/impair.mjs: measure a few conditions with Chromium, too (needs node and make npm)")
 	flag.Parse()
 	var err error
@@ -92,6 +94,9 @@ func measure(ctx context.Context) error {
 	}
 	table := r.markdown()
 	fmt.Print(table)
+	if o.page != "" {
+		failed = errors.Join(failed, putIntoPage(o.page, table))
+	}
 	if o.out == "" {
 		return failed
 	}
@@ -99,9 +104,23 @@ func measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(failed,
-		os.WriteFile(filepath.Join(o.out, "bad-networks.json"), append(raw, '\n'), 0o644), //nolint:gosec // for all to read
-		os.WriteFile(filepath.Join(o.out, "bad-networks.md"), []byte(table), 0o644))       //nolint:gosec // for all to read
+	return errors.Join(failed, os.WriteFile(filepath.Join(o.out, "bad-networks.json"), append(raw, '\n'), 0o644)) //nolint:gosec // for all to read
+}
+
+// The marks in the page that the tables stand between.
+const begins, ends = "<!-- tables of test/impair/run begin -->\n", "<!-- tables of test/impair/run end -->\n"
+
+func putIntoPage(page, table string) error {
+	text, err := os.ReadFile(page) //nolint:gosec // the operator names the page
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(text), begins)
+	_, after, closed := strings.Cut(rest, ends)
+	if !ok || !closed {
+		return fmt.Errorf("%s has no marks for the tables", page)
+	}
+	return os.WriteFile(page, []byte(before+begins+"\n"+table+"\n"+ends+after), 0o644) //nolint:gosec // for all to read
 }
 
 func commit(ctx context.Context) string {

@@ -19,7 +19,7 @@ type layer struct {
 	kbits         int
 }
 
-var layers = []layer{{"q", 320, 180, 150}, {"h", 640, 360, 500}, {"f", 1280, 720, 1500}}
+var layers = []layer{{"q", 320, 180, 110}, {"h", 640, 360, 450}, {"f", 1280, 720, 1500}}
 
 const (
 	materialSeconds = 20

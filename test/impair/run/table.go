@@ -46,6 +46,7 @@ func (r *report) markdown() string {
 	r.losses(&b, "publisher/loss", "The publisher's line loses packets, both ways")
 	r.drop(&b)
 	r.browser(&b)
+	fmt.Fprintf(&b, "\nMeasured at %s, commit %s, %.0f s for each line.\n", r.Began.Format("2006-01-02 15:04 MST"), r.Commit, r.Seconds)
 	return b.String()
 }
 
