@@ -32,5 +32,5 @@ func freeSpace(folder string) (uint64, error) {
 	if err := unix.Statfs(folder, &s); err != nil {
 		return 0, err
 	}
-	return s.Bavail * uint64(s.Bsize), nil //nolint:gosec // a block has a size above 0
+	return s.Bavail * uint64(s.Bsize), nil
 }

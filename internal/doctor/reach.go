@@ -139,7 +139,7 @@ func ring(ctx context.Context, conn net.Conn, p *Probe) (stun.XORMappedAddress, 
 // say writes a datagram, on a stream behind its length (RFC 4571).
 func say(conn net.Conn, data []byte, framed bool) error {
 	if framed {
-		data = append(binary.BigEndian.AppendUint16(nil, uint16(len(data))), data...) //nolint:gosec // a hundred bytes
+		data = append(binary.BigEndian.AppendUint16(nil, uint16(len(data))), data...)
 	}
 	_, err := conn.Write(data)
 	return err

@@ -105,7 +105,7 @@ func filesWanted(c *config.Config) uint64 {
 	if c.TURN.On() {
 		n += c.TURN.Allocations + 2*relayed
 	}
-	return uint64(n) //nolint:gosec // a sum of limits, none below 0
+	return uint64(n)
 }
 
 func condition(ctx context.Context, s *store.Store, c *config.Config) (doctor.Database, error) {
