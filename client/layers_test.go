@@ -251,3 +251,15 @@ func TestJourney_APublisherWithoutASocketSendsAllLayers(t *testing.T) {
 		}
 	}
 }
+
+func TestJourney_AViewerStaysWhenItsPublisherPublishesAnew(t *testing.T) {
+	n := nodetest.Start(t)
+	stage := n.CreateStage()
+	ada := join(t, n.Token(stage, "ada", "PUBLISH"), client.Options{})
+	bob := join(t, n.Token(stage, "bob", "SUBSCRIBE"), client.Options{})
+	film(t, ada, make(chan map[string]bool, 64), "l", "h")
+	rids := seenLayers(t, bob, ada.ID())
+	shown(t, rids, "h")
+	film(t, ada, make(chan map[string]bool, 64), "x", "y", "z")
+	shown(t, rids, "z")
+}
