@@ -163,8 +163,8 @@ type result struct {
 	Kbits       float64 `json:"kbitPerSecond"`
 
 	SoundDue       int `json:"soundDue"`
-	SoundLost      int `json:"soundLost"`
-	SoundConcealed int `json:"soundConcealed"` // neither there nor in the packet behind
+	SoundLost      int `json:"soundLost"`      // packets that never came
+	SoundConcealed int `json:"soundConcealed"` // time with nothing to play, after FEC
 
 	Heights      map[int]float64 `json:"heights"` // share of the frames shown, by lines of the picture
 	AdaptDownMS  int64           `json:"adaptDownMs,omitempty"`
@@ -218,7 +218,8 @@ func (v *viewer) judge(c *scenario, from time.Duration, before viewerCounts) res
 	if n := len(delays); n > 0 {
 		r.DelayP50MS, r.DelayP95MS = delays[n/2].Milliseconds(), delays[n*95/100].Milliseconds()
 	}
-	r.SoundDue, r.SoundLost, r.SoundConcealed = v.sound.count(from, to)
+	h := v.sound.count(from, to)
+	r.SoundDue, r.SoundLost, r.SoundConcealed = h.due, h.lost, h.concealed
 	r.Viewer = viewerCounts{
 		Packets: v.counts.Packets - before.Packets, Bytes: v.counts.Bytes - before.Bytes,
 		Repaired: v.counts.Repaired - before.Repaired, Asked: v.counts.Asked - before.Asked,

@@ -58,7 +58,7 @@ func (r *report) losses(b *strings.Builder, prefix, title string) {
 			continue
 		}
 		if first {
-			fmt.Fprintf(b, "%s:\n\n| loss, round trip | frames shown | freezes | frozen | delay p50 / p95 | sound lost / after FEC | *without:* frames | freezes | frozen |\n|---|---|---|---|---|---|---|---|---|\n", title)
+			fmt.Fprintf(b, "%s:\n\n| loss, round trip | frames shown | freezes | frozen | delay p50 / p95 | sound lost / concealed | *without:* frames | freezes | frozen |\n|---|---|---|---|---|---|---|---|---|\n", title)
 			first = false
 		}
 		fmt.Fprintf(b, "| %.0f %%, %d ms | %s | %d | %.1f s | %d / %d ms | %s / %s |", 100*with.Loss, with.RoundTripMS,
@@ -97,7 +97,7 @@ func (r *report) drop(b *strings.Builder) {
 		}
 		row("frames shown, freezes, frozen at "+one.Name, tell(one), tell(two))
 	}
-	row("sound lost / after FEC", share(with.SoundLost, with.SoundDue)+" / "+share(with.SoundConcealed, with.SoundDue),
+	row("sound lost / concealed", share(with.SoundLost, with.SoundDue)+" / "+share(with.SoundConcealed, with.SoundDue),
 		share(without.SoundLost, without.SoundDue)+" / "+share(without.SoundConcealed, without.SoundDue))
 }
 
