@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func playBrowser(ctx context.Context, o *options, s *server, c *scenario, materi
 		return browserResult{}, err
 	}
 	defer l.close()
-	p, err := publish(ctx, l.publishToken, material, s.media, recovery)
+	p, err := publish(ctx, l.publishToken, material, http.DefaultTransport, recovery)
 	if err != nil {
 		return browserResult{}, err
 	}

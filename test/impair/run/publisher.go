@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/proscenium-live/proscenium/client"
 	"github.com/proscenium-live/proscenium/internal/demo/loop"
-	"github.com/proscenium-live/proscenium/test/impair"
 )
 
 // publisher plays material in real time, each layer for itself. Who asks for a key frame gets the material's next
@@ -39,10 +37,9 @@ type sending struct {
 	rests  atomic.Bool // nobody watches it
 }
 
-// publish sends some layers of the material, by way of an address; recovery is whether lost packets are sent again.
-func publish(ctx context.Context, token string, material []*loop.Loop, to netip.AddrPort, recovery bool) (*publisher, error) {
+// publish sends some layers of the material; recovery is whether lost packets are sent again.
+func publish(ctx context.Context, token string, material []*loop.Loop, transport http.RoundTripper, recovery bool) (*publisher, error) {
 	p := &publisher{sound: material[0].Sound}
-	transport := impair.Redirect(to, nil)
 	if !recovery {
 		transport = &plain{transport}
 	}

@@ -103,13 +103,13 @@ func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, re
 	if c.Publisher {
 		mine, theirs = theirs, mine
 	}
-	p, err := publish(ctx, l.publishToken, material, mine, recovery)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	p, err := publish(ctx, l.publishToken, material, impair.Redirect(mine, transport), recovery)
 	if err != nil {
 		return result{}, err
 	}
 	defer p.stop(context.WithoutCancel(ctx))
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
 	v, err := watch(ctx, l.watchToken, p.who.ID(), impair.Redirect(theirs, transport), recovery || c.Publisher)
 	if err != nil {
 		return result{}, fmt.Errorf("watch: %w", err)

@@ -104,11 +104,12 @@ func (s *sound) laterThere(missing uint64, now time.Duration) bool {
 
 // ahead returns how much is in the buffer.
 func (s *sound) ahead(next uint64, now time.Duration) time.Duration {
-	n := time.Duration(0)
-	for p, there := s.came[next]; there && p.at <= now; p, there = s.came[next+uint64(n)] {
-		n++
+	held := time.Duration(0)
+	for p, there := s.came[next]; there && p.at <= now; p, there = s.came[next] {
+		held += soundTime
+		next++
 	}
-	return n * soundTime
+	return held
 }
 
 // wanted returns how much the buffer is to hold.
