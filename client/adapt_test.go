@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -124,8 +125,8 @@ func watchThrough(t *testing.T, line http.RoundTripper, token, publisher string)
 	return w, p
 }
 
-// sees waits for frames of a layer.
-func (w *watched) sees(t *testing.T, what, want string) {
+// sees waits for frames of one of the layers.
+func (w *watched) sees(t *testing.T, what string, want ...string) {
 	t.Helper()
 	for len(w.rids) > 0 {
 		<-w.rids
@@ -135,7 +136,7 @@ func (w *watched) sees(t *testing.T, what, want string) {
 	for {
 		select {
 		case last = <-w.rids:
-			if last == want {
+			if slices.Contains(want, last) {
 				return
 			}
 		case <-deadline:
@@ -193,8 +194,11 @@ func TestJourney_AViewerGetsTheLayerThatItsLineBears(t *testing.T) {
 	bob.hears(t, "a good line")
 
 	line.set(impair.Conditions{Delay: 20 * time.Millisecond, Rate: 900_000})
-	bob.state(t, "a slow line", func(s client.SubscriptionState) bool { return s.Reason == "bandwidth" && s.Layer == "l" })
-	bob.sees(t, "a slow line", "l")
+	// Which one fits depends on how fast this machine films.
+	bob.state(t, "a slow line", func(s client.SubscriptionState) bool {
+		return s.Reason == "bandwidth" && (s.Layer == "l" || s.Layer == "m")
+	})
+	bob.sees(t, "a slow line", "l", "m")
 	bob.hears(t, "a slow line")
 	cyd.sees(t, "beside a slow line", "h")
 
