@@ -413,3 +413,30 @@ func TestMedia_ABrokenRuleIsTold(t *testing.T) {
 	socket.send(`{"type":"PING"}`)
 	socket.expect(typePong)
 }
+
+// media-features.md 7.4: a publication in another codec is refused, and the event says which of both was wrong.
+func TestMedia_ARefusedCodecIsTold(t *testing.T) {
+	h := open(t, houseOptions{})
+	h.dial(h.token("eve"), "").expect(typeState) // somebody is there: the stage has a session
+	pcmu := "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
+	for id, c := range map[live.ParticipantID]struct {
+		offer string
+		want  live.Reason
+	}{
+		"ada": {strings.ReplaceAll(videoOffer("sendonly"), "H264", "VP8"), live.InvalidVideoCodec},
+		"bob": {videoOffer("sendonly") + pcmu, live.InvalidAudioCodec},
+	} {
+		resp, body := h.call(http.MethodPost, "/whip", h.token(id), typeSDP, c.offer)
+		if got := code(t, resp, body); resp.StatusCode != http.StatusNotAcceptable || got != "UNSUPPORTED_CODEC" {
+			t.Errorf("%s gets %d %s", id, resp.StatusCode, got)
+		}
+		until(t, "the fact", func() bool { return h.factsOf(id) == "PUBLISH_ERROR" })
+		h.mu.Lock()
+		for _, f := range h.facts {
+			if f.Participant == id && f.ErrorCode != c.want {
+				t.Errorf("%s: the fact says %s, not %s", id, f.ErrorCode, c.want)
+			}
+		}
+		h.mu.Unlock()
+	}
+}
