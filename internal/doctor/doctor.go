@@ -64,8 +64,9 @@ func (l Listener) flag() string { return flagOf(l.Setting) }
 type Plan struct {
 	Serving   bool // asked by the server itself, whose ports are its own
 	Listeners []Listener
-	HTTP      string // the listener that answers /healthz
-	Encrypted bool   // HTTP is
+	HTTP      string      // the listener that answers /readyz
+	Locked    func() bool // whether a server has the data dir; nil: nobody knows
+	Encrypted bool        // HTTP is
 	PublicURL string
 	Told      []netip.AddrPort // what clients send media to
 	Relayed   bool             // TURN is on

@@ -154,6 +154,10 @@ func TestExamine_Findings(t *testing.T) {
 				return 200, []byte(`{"ready":true,"parts":{"node":"serving"}}`), nil
 			}
 		}},
+		{"data dir ours", "ports.media", OK, "by the server that runs", func(p *Plan, m *machine) {
+			m.Bind = errno("", unix.EADDRINUSE)
+			p.Locked = func() bool { return true }
+		}},
 		{"server of another kind", "server", Skip, "proscenium serve", func(_ *Plan, m *machine) {
 			m.Get = func(context.Context, string) (int, []byte, error) { return 200, []byte(`<html>`), nil }
 		}},

@@ -72,8 +72,11 @@ func (e *examiner) port(ctx context.Context, l Listener, protocol string, runnin
 	return f
 }
 
-// running tells whether what answers at the HTTP listener is a server of ours.
+// running tells whether a server has the data dir, or what answers at the HTTP listener is one of ours.
 func (e *examiner) running(ctx context.Context) bool {
+	if e.plan.Locked != nil && e.plan.Locked() {
+		return true
+	}
 	host, port, err := net.SplitHostPort(e.plan.HTTP)
 	if err != nil || port == "0" {
 		return false

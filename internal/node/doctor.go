@@ -49,6 +49,7 @@ func DoctorPlan(c *config.Config) (doctor.Plan, error) {
 		public = encrypted(public, c.TLS.Domains)
 	}
 	p := doctorPlan(c, public, told)
+	p.Locked = func() bool { return isLocked(c.DataDir) }
 	p.Database = func(ctx context.Context) (doctor.Database, error) {
 		kept, err := OpenRecords(ctx, RecordsOptions{Config: c, AsIs: true})
 		if err != nil {
