@@ -55,7 +55,7 @@ func (l *Limits) settings() []*Setting {
 			doc: "How large the pictures of a publication may be, such as 1920x1080, upright or lying; larger ones end it with RESOLUTION_EXCEEDED. 0 is no limit.",
 		},
 		{
-			key: "limits.publish_frame_rate", kind: "number", open: "120", aws: "60", take: numberOrNone(&l.FrameRate, 1000),
+			key: "limits.publish_frame_rate", kind: "number", open: "240", aws: "60", take: numberOrNone(&l.FrameRate, 1000),
 			doc: "How many pictures a second a publication may send, in each layer, on average over five seconds; with a tenth more it is ended with INVALID_INPUT. 0 is no limit.",
 		},
 		{
