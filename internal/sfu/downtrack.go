@@ -136,6 +136,7 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 		return
 	}
 	d.share = up.shareOf(d.worker)
+	d.pictures.needed = up.numbering != nil
 	d.rate, d.thinning.spare = up.track.Codec.ClockRate, codec.SpareOf(up.track.Codec.Name)
 	d.seat()
 	d.notBefore = 0
@@ -231,10 +232,14 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 		d.keyTime = ts
 		d.stats.keyFrames.Add(1)
 	}
+	payload := p.Payload
+	if d.pictures.needed {
+		payload = d.renumber(payload)
+	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: seq, Timestamp: ts, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel,
 		RED: d.share.up.track.Codec.RED,
-	}, d.renumber(p.Payload))
+	}, payload)
 	return true
 }
 

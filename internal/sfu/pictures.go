@@ -6,10 +6,11 @@ import "github.com/proscenium-live/proscenium/internal/media/codec"
 // a decoder takes a jump in them for a loss. Packets are copied only once there has been a change. It belongs to the
 // worker's goroutine.
 type pictures struct {
-	by   codec.Shift
-	last codec.Pictures // the newest that was sent
-	some bool           // there is one
-	turn bool           // the next packet is of another track than last
+	by     codec.Shift
+	last   codec.Pictures // the newest that was sent
+	some   bool           // there is one
+	needed bool           // the codec numbers pictures
+	turn   bool           // the next packet is of another track than last
 }
 
 // renumber returns a payload of the current track as the viewer is to see it, in the worker's room or as it is.

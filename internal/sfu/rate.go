@@ -22,21 +22,27 @@ const (
 
 // rateMeter measures a flow over its last second. count is for one goroutine, the rest for any.
 type rateMeter struct {
-	slots [rateSlots]int64 // bytes, of whole slots
-	slot  int64            // the number of the slot being filled, counted from the clock's zero
-	since int64            // the number of the first slot
-	bytes int64            // in it so far
-	seen  media.Time       // what last was set to
+	slots [rateSlots]rateSum // of whole slots
+	slot  int64              // the number of the slot being filled, counted from the clock's zero
+	since int64              // the number of the first slot
+	sum   rateSum            // in it so far
+	seen  media.Time         // what last was set to
 
-	rate atomic.Int64 // bits per second
-	last atomic.Int64 // media.Time of the last packet, plus one; 0 for none
+	rate, thin atomic.Int64 // bits per second; thin without the packets of spare frames
+	last       atomic.Int64 // media.Time of the last packet, plus one; 0 for none
 }
 
-func (m *rateMeter) count(n int, now media.Time) {
+// rateSum is in bytes.
+type rateSum struct{ all, spare int64 }
+
+func (m *rateMeter) count(n int, spare bool, now media.Time) {
 	if slot := int64(now / rateSlot); slot != m.slot {
 		m.turn(slot)
 	}
-	m.bytes += int64(n + packetHead)
+	m.sum.all += int64(n + packetHead)
+	if spare {
+		m.sum.spare += int64(n + packetHead)
+	}
 	if m.seen == 0 || now-m.seen >= lastEvery {
 		m.seen = now
 		m.last.Store(int64(now) + 1)
@@ -46,21 +52,24 @@ func (m *rateMeter) count(n int, now media.Time) {
 // turn ends a slot.
 func (m *rateMeter) turn(slot int64) {
 	if slot-m.slot > rateSlots || slot < m.slot { // the flow begins, or begins again
-		m.slots, m.bytes, m.since = [rateSlots]int64{}, 0, slot
+		m.slots, m.sum, m.since = [rateSlots]rateSum{}, rateSum{}, slot
 		m.slot = slot
 		return
 	}
 	for m.slot < slot {
-		m.slots[uint64(m.slot)%rateSlots] = m.bytes
-		m.bytes = 0
+		m.slots[uint64(m.slot)%rateSlots] = m.sum
+		m.sum = rateSum{}
 		m.slot++
 	}
-	var sum int64
+	var sum rateSum
 	for _, n := range m.slots {
-		sum += n
+		sum.all += n.all
+		sum.spare += n.spare
 	}
 	whole := max(min(m.slot-m.since, rateSlots), 1)
-	m.rate.Store(sum * 8 * int64(time.Second/rateSlot) / whole)
+	const bits = 8 * int64(time.Second/rateSlot)
+	m.rate.Store(sum.all * bits / whole)
+	m.thin.Store((sum.all - sum.spare) * bits / whole)
 }
 
 // idle returns how long ago the last packet came; a day or more if none has.

@@ -25,7 +25,7 @@ func (u *UpTrack) ThinRate(now media.Time) media.Bitrate {
 	if !u.Alive(now) {
 		return 0
 	}
-	return media.Bitrate(u.thinRate.rate.Load())
+	return media.Bitrate(u.rate.thin.Load())
 }
 
 // setThin begins or ends the thinning between two frames; it is called at the beginning of every bunch while the

@@ -37,8 +37,7 @@ type UpTrack struct {
 	rate  rateMeter
 	spare codec.SpareReader // nil if all frames are needed
 
-	thinRate rateMeter // without those that are not
-	rest     rest
+	rest rest
 
 	missingMu sync.Mutex
 	missing   missing
@@ -94,12 +93,7 @@ func (u *UpTrack) Receive(p *media.Packet) {
 		return
 	}
 	if len(p.Payload) > 0 {
-		u.rate.count(len(p.Payload), p.Arrival)
-		if u.spare != nil && u.spare(p.Payload) {
-			u.thinRate.count(-packetHead, p.Arrival)
-		} else {
-			u.thinRate.count(len(p.Payload), p.Arrival)
-		}
+		u.rate.count(len(p.Payload), u.spare != nil && u.spare(p.Payload), p.Arrival)
 	}
 	u.count(seq, head, p, says)
 	u.fresh = true
