@@ -40,6 +40,8 @@ type options struct {
 	single   bool
 	browser  string
 	page     string
+	chromium string
+	alone    bool
 }
 
 func main() {
@@ -64,6 +66,8 @@ func measure(ctx context.Context) error {
 	flag.BoolVar(&o.single, "single", false, "publish one layer instead of three")
 	flag.StringVar(&o.page, "page", "", "a page that takes the tables, between its marks")
 	flag.StringVar(&o.browser, "browser", "", "test/browser/impair.mjs: measure a few conditions with Chromium, too (needs node and make npm)")
+	flag.BoolVar(&o.alone, "browser-only", false, "leave our own viewer out")
+	flag.StringVar(&o.chromium, "chromium", "", "what -out has written before: its Chromium figures stand in for those of -browser")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(only); err != nil {
@@ -89,8 +93,15 @@ func measure(ctx context.Context) error {
 			fmt.Fprintln(os.Stderr, "run:", err)
 			failed = errors.Join(failed, err)
 		}
-		r.Results = append(r.Results, results...)
+		if !o.alone {
+			r.Results = append(r.Results, results...)
+		}
 		r.Chromium = append(r.Chromium, seen...)
+	}
+	if o.chromium != "" {
+		if err := r.takeChromium(o.chromium); err != nil {
+			return err
+		}
 	}
 	table := r.markdown()
 	fmt.Print(table)
@@ -105,6 +116,20 @@ func measure(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(failed, os.WriteFile(filepath.Join(o.out, "bad-networks.json"), append(raw, '\n'), 0o644)) //nolint:gosec // for all to read
+}
+
+// takeChromium takes what another run has seen in Chromium, as one that wants a whole core may have been made apart.
+func (r *report) takeChromium(file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var other report
+	if err := json.Unmarshal(raw, &other); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	r.Chromium = other.Chromium
+	return nil
 }
 
 // The marks in the page that the tables stand between.
@@ -157,6 +182,9 @@ func measureAll(ctx context.Context, o *options, material []*loop.Loop, recovery
 	var running sync.WaitGroup
 	room := make(chan struct{}, max(o.parallel, 1))
 	for i := range all {
+		if o.alone {
+			break
+		}
 		running.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
