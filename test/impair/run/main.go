@@ -41,6 +41,7 @@ type options struct {
 	browser  string
 	page     string
 	chromium string
+	from     string
 	alone    bool
 }
 
@@ -67,36 +68,22 @@ func measure(ctx context.Context) error {
 	flag.StringVar(&o.page, "page", "", "a page that takes the tables, between its marks")
 	flag.StringVar(&o.browser, "browser", "", "test/browser/impair.mjs: measure a few conditions with Chromium, too (needs node and make npm)")
 	flag.BoolVar(&o.alone, "browser-only", false, "leave our own viewer out")
+	flag.StringVar(&o.from, "from", "", "measure nothing: what -out has written before is put into the page")
 	flag.StringVar(&o.chromium, "chromium", "", "what -out has written before: its Chromium figures stand in for those of -browser")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(only); err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "proscenium-impair-material-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	material, err := encode(ctx, folder)
-	if err != nil {
-		return err
-	}
-	if o.single {
-		material = material[len(material)-1:]
-	}
-	r := report{Began: time.Now().UTC(), Commit: commit(ctx), Seconds: o.duration.Seconds(), Layers: len(material)}
+	r := &report{}
 	var failed error
-	for _, recovery := range []bool{true, false} {
-		results, seen, err := measureAll(ctx, &o, material, recovery)
-		if err != nil { // what was measured is told all the same
-			fmt.Fprintln(os.Stderr, "run:", err)
-			failed = errors.Join(failed, err)
-		}
-		if !o.alone {
-			r.Results = append(r.Results, results...)
-		}
-		r.Chromium = append(r.Chromium, seen...)
+	if o.from != "" {
+		err = r.load(o.from)
+	} else {
+		r, failed, err = measureBoth(ctx, &o)
+	}
+	if err != nil {
+		return err
 	}
 	if o.chromium != "" {
 		if err := r.takeChromium(o.chromium); err != nil {
@@ -120,15 +107,22 @@ func measure(ctx context.Context) error {
 
 // takeChromium takes what another run has seen in Chromium, as one that wants a whole core may have been made apart.
 func (r *report) takeChromium(file string) error {
+	var other report
+	if err := other.load(file); err != nil {
+		return err
+	}
+	r.Chromium = other.Chromium
+	return nil
+}
+
+func (r *report) load(file string) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	var other report
-	if err := json.Unmarshal(raw, &other); err != nil {
+	if err := json.Unmarshal(raw, r); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	r.Chromium = other.Chromium
 	return nil
 }
 
@@ -146,6 +140,35 @@ func putIntoPage(page, table string) error {
 		return fmt.Errorf("%s has no marks for the tables", page)
 	}
 	return os.WriteFile(page, []byte(before+begins+"\n"+table+"\n"+ends+after), 0o644) //nolint:gosec // for all to read
+}
+
+// measureBoth measures with recovery and without. failed says what could not be measured.
+func measureBoth(ctx context.Context, o *options) (r *report, failed, err error) {
+	folder, err := os.MkdirTemp("", "proscenium-impair-material-")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	material, err := encode(ctx, folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.single {
+		material = material[len(material)-1:]
+	}
+	r = &report{Began: time.Now().UTC(), Commit: commit(ctx), Seconds: o.duration.Seconds(), Layers: len(material)}
+	for _, recovery := range []bool{true, false} {
+		results, seen, err := measureAll(ctx, o, material, recovery)
+		if err != nil { // what was measured is told all the same
+			fmt.Fprintln(os.Stderr, "run:", err)
+			failed = errors.Join(failed, err)
+		}
+		if !o.alone {
+			r.Results = append(r.Results, results...)
+		}
+		r.Chromium = append(r.Chromium, seen...)
+	}
+	return r, failed, nil
 }
 
 func commit(ctx context.Context) string {
