@@ -33,12 +33,15 @@ try {
 }
 
 /** Runs inside the page. */
-async function watch({ url, token, relay, recovery }) {
+async function watch({ url, token, relay, recovery, targetMs }) {
   const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   connection.addTransceiver('audio', { direction: 'recvonly' });
   connection.addTransceiver('video', { direction: 'recvonly' });
   const media = new MediaStream();
-  connection.addEventListener('track', ({ track }) => media.addTrack(track));
+  connection.addEventListener('track', ({ track, receiver }) => {
+    media.addTrack(track);
+    if (targetMs > 0) receiver.jitterBufferTarget = targetMs;
+  });
   const element = document.createElement('video');
   element.srcObject = media;
   element.autoplay = true;

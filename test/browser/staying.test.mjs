@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
 import { openLine } from './lib/line.mjs';
 import { openApp, openApplication, ownKey, participantToken, startApp } from './lib/sdk.mjs';
-import { startServer } from './lib/server.mjs';
+import { freePort, startServer } from './lib/server.mjs';
 
 const timeout = 240_000;
 let server;
@@ -37,6 +37,9 @@ const person = (page, id) =>
     const { userId, attributes } = window.app.people.get(who);
     return { userId, attributes };
   }, id);
+
+const asked = (page, method) =>
+  page.waitForRequest((request) => request.method() === method, { timeout: 90_000 });
 
 async function close(...pages) {
   for (const page of pages) {
@@ -159,10 +162,10 @@ test('a viewer stays on when its network does not', { timeout }, async (t) => {
   const before = await track();
   requests.length = 0;
 
-  await t.test('when its address changes, without a request', async () => {
-    await line.move();
+  await t.test('when its address changes', async () => {
+    line.move();
     await sees(viewer, id);
-    assert.deepEqual(requests, []);
+    assert.ok(!requests.includes('POST'), `${requests}`);
   });
 
   await t.test('when nothing gets through for a while, by an ICE restart', async () => {
@@ -186,7 +189,7 @@ test('a publisher that begins anew keeps its viewers', { timeout }, async (t) =>
   const stage = await createStage('anew');
   const { token, participantId: id } = await participantToken(server, stage);
   const line = await openLine(server);
-  const publisher = await openApp(browser, app, { line, allow: [/\/whip\/sessions\//] });
+  const publisher = await openApp(browser, app, { line });
   await publisher.evaluate((other) => window.app.join(other, { publish: true }), token);
   const viewing = await participantToken(server, stage, ['SUBSCRIBE']);
   const viewer = await join(viewing.token);
@@ -200,9 +203,9 @@ test('a publisher that begins anew keeps its viewers', { timeout }, async (t) =>
       route.request().method() === 'PATCH' ? route.fulfill(lost) : route.continue(),
     );
     line.cut();
-    await publisher.waitForRequest((request) => request.method() === 'PATCH');
+    await asked(publisher, 'PATCH');
     line.heal();
-    await publisher.waitForRequest((request) => request.method() === 'POST');
+    await asked(publisher, 'POST');
     await viewer.evaluate((who) => window.app.flows(who, 'video'), id);
     await sees(viewer, id);
     assert.equal(await track(), before, 'the same stream plays on');
@@ -220,4 +223,20 @@ test('a publisher that begins anew keeps its viewers', { timeout }, async (t) =>
 
   await close(publisher, viewer);
   line.close();
+});
+
+test('whoever cannot reach the media port comes by the relay', { timeout }, async () => {
+  const turn = `127.0.0.1:${await freePort()}`;
+  const relaying = await startServer('--turn-listen', turn, '--turn-host', '127.0.0.1');
+  try {
+    const { stage } = await relaying.api('CreateStage', { name: 'relay' });
+    const { token, participantId: id } = await participantToken(relaying, stage);
+    const viewing = await participantToken(relaying, stage, ['SUBSCRIBE']);
+    const publisher = await join(token, { publish: true, relayed: true });
+    const viewer = await join(viewing.token, { relayed: true });
+    await sees(viewer, id);
+    await close(publisher, viewer);
+  } finally {
+    await relaying.stop();
+  }
 });

@@ -47,14 +47,25 @@ export async function startApp() {
 
 /**
  * Opens the page of an app; `window.app` has the functions of `application` below. Its media go
- * over `line`, if there is one.
+ * over `line`, if there is one; or over the relays that it is told of, and nowhere else.
  */
-export async function openApp(browser, app, { line, ...options } = {}) {
-  const page = await openTab(browser, options);
+export async function openApp(browser, app, { line, relayed = false, ...options } = {}) {
+  // A session that the server ended first is not there any more: the browser writes that down.
+  const page = await openTab(browser, { allow: [/\/whip\//], ...options });
   if (line !== undefined) await takeLine(page, line);
+  if (relayed) await page.addInitScript(useRelays);
   await page.goto(app.origin);
   await openApplication(page);
   return page;
+}
+
+/** Runs inside the page: as if no other way led to the server. */
+function useRelays() {
+  const Direct = window.RTCPeerConnection;
+  window.RTCPeerConnection = function (config) {
+    return new Direct({ ...config, iceTransportPolicy: 'relay' });
+  };
+  window.RTCPeerConnection.prototype = Direct.prototype;
 }
 
 /** Begins anew on a page that was loaded again. */
@@ -165,12 +176,12 @@ function application() {
   const until = async (isSo) => {
     while (!(await isSo())) await new Promise((done) => setTimeout(done, 100));
   };
-  /** Resolves when the picture of somebody comes in that width, and moves. */
-  app.sees = async (id, width) => {
+  /** Resolves when the picture of somebody comes in one of these widths, and moves. */
+  app.sees = async (id, ...widths) => {
     let first;
     await until(async () => {
       const now = await app.received(id);
-      if (now === undefined || now.frameWidth !== width) {
+      if (now === undefined || !widths.includes(now.frameWidth)) {
         first = undefined;
         return false;
       }

@@ -358,7 +358,7 @@ describe('publishing', () => {
     await join(set);
     set.heard.length = 0;
     set.platform.peers[0]?.become('interrupted');
-    await vi.advanceTimersByTimeAsync(7900);
+    await vi.advanceTimersByTimeAsync(11_900);
     expect(set.heard).toEqual([]);
     await vi.advanceTimersByTimeAsync(1000);
     expect(set.heard).toEqual([

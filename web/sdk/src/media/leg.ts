@@ -37,7 +37,7 @@ export const giveUpMs = 30_000;
 /** One attempt: from the offer to an encrypted path. */
 const attemptMs = 10_000;
 /** A path that is interrupted this long is taken for lost, with all that was tried to repair it. */
-const interruptedMs = 8000;
+const interruptedMs = 12_000;
 /** How long one attempt to tell the server of a restart may take, and the pause before the next. */
 const tellMs = 3000;
 const repairPauseMs = 500;
