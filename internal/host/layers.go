@@ -143,6 +143,20 @@ func (m *mediaSession) offer(now media.Time) (o layerOffer) {
 	return o
 }
 
+// running returns what a newcomer is shown until it gets what it is to see: a picture at once, though of a lower layer,
+// if the one that it would be shown has to be woken first.
+func (m *mediaSession) running(up *sfu.UpTrack) *sfu.UpTrack {
+	if !up.Asleep() {
+		return up
+	}
+	for _, lower := range slices.Backward(m.layers()) {
+		if !lower.Asleep() && lower.Alive(media.Now()) {
+			return lower
+		}
+	}
+	return up
+}
+
 // showLayer has a viewer see the best layer, or tells whoever chooses for it what there is.
 func (m *mediaSession) showLayer(o layerOffer) {
 	down := m.down[media.Video].Load()

@@ -240,6 +240,10 @@ func TestLayers_NobodyWantsAreStoppedAndStartAtOnce(t *testing.T) {
 		viewer.Close()
 		s.run(6 * time.Second)
 		is(t, "told when nobody is there", socket.unwanted(), "[m h]")
+		best := s.pub.m.up[media.Video].Load()
+		is(t, "the best for a newcomer", best.Track().RID, "h")
+		is(t, "shown to it at first", s.pub.m.running(best).Track().RID, "l")
+		is(t, "shown of what runs", s.pub.m.running(layers()[0]).Track().RID, "l")
 	})
 }
 

@@ -165,7 +165,7 @@ func (s *session) showAll(viewer, publication *mediaSession) {
 	viewer.shown.Store(publication)
 	for kind := range publication.up {
 		if up := publication.up[kind].Load(); up != nil {
-			s.show(viewer, media.Kind(kind), up)
+			s.show(viewer, media.Kind(kind), publication.running(up))
 		}
 	}
 }
