@@ -117,6 +117,11 @@ SOAK ?= 30m
 soak: build ## participants come and go in every way for SOAK (30m): fails if memory, goroutines or files grow
 	bin/proscenium-load --spawn bin/proscenium --churn 12 --bitrate 600k --duration $(SOAK)
 
+.PHONY: bad-networks
+bad-networks: setup build ## lossy and slow lines, with and without recovery, and Chromium on them: rewrites the tables of docs/performance.md
+	@mkdir -p docs/performance
+	go run ./test/impair/run -out docs/performance -page docs/performance.md -browser test/browser/impair.mjs
+
 FUZZTIME ?= 10s
 FUZZ ?= .
 .PHONY: fuzz

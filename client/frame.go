@@ -60,6 +60,8 @@ func parseFrame(data []byte) (kind string, payload any, err error) {
 		payload = new(updatePayload)
 	case "JOIN_ERROR", "ERROR":
 		payload = new(refusalPayload)
+	case "SUBSCRIPTION_STATE":
+		payload = new(SubscriptionState)
 	case "LAYERS_WANTED":
 		payload = new(layersPayload)
 	case "TOKEN_EXCHANGED":

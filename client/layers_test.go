@@ -46,6 +46,11 @@ func film(t *testing.T, p *client.Participant, wanted chan<- map[string]bool, ri
 		c.layers = append(c.layers, &cameraLayer{rid: rid, track: track})
 		tracks = append(tracks, track)
 	}
+	audio, err := client.NewOpusTrack("audio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracks = append(tracks, audio)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	pub, err := p.Publish(ctx, client.PublishOptions{
@@ -65,8 +70,26 @@ func film(t *testing.T, p *client.Participant, wanted chan<- map[string]bool, ri
 	for i, layer := range c.layers {
 		done.Go(func() { layer.film(filming, pub, l, uint32(i)) })
 	}
+	done.Go(func() { speak(filming, audio, l) })
 	t.Cleanup(func() { stop(); done.Wait() })
 	return c
+}
+
+// speak writes the loop's sound in real time.
+func speak(ctx context.Context, audio *webrtc.TrackLocalStaticRTP, from *loop.Loop) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for seq := uint16(0); ; seq++ {
+		_ = audio.WriteRTP(&rtp.Packet{
+			Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
+			Payload: from.Sound[int(seq)%len(from.Sound)],
+		})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (c *camera) layer(rid string) *cameraLayer {
@@ -100,6 +123,9 @@ func (l *cameraLayer) film(ctx context.Context, pub *client.Publication, from *l
 		f := from.Frames[at%len(from.Frames)]
 		at++
 		payloads := append([][]byte{append(append(bytes.Clone(layerMark), l.rid...), 0x80)}, f.Payloads...)
+		for left := filler[l.rid]; left > 0; left -= 1000 { // filler data (H.264 section 7.4.2.7)
+			payloads = append(payloads, append([]byte{0x0c}, bytes.Repeat([]byte{0xff}, min(left, 1000))...))
+		}
 		for i, payload := range payloads {
 			_ = l.track.WriteRTP(&rtp.Packet{
 				Header:  rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, Marker: i == len(payloads)-1},
@@ -224,4 +250,16 @@ func TestJourney_APublisherWithoutASocketSendsAllLayers(t *testing.T) {
 			t.Errorf("layer %s is not wanted", l.rid)
 		}
 	}
+}
+
+func TestJourney_AViewerStaysWhenItsPublisherPublishesAnew(t *testing.T) {
+	n := nodetest.Start(t)
+	stage := n.CreateStage()
+	ada := join(t, n.Token(stage, "ada", "PUBLISH"), client.Options{})
+	bob := join(t, n.Token(stage, "bob", "SUBSCRIBE"), client.Options{})
+	film(t, ada, make(chan map[string]bool, 64), "l", "h")
+	rids := seenLayers(t, bob, ada.ID())
+	shown(t, rids, "h")
+	film(t, ada, make(chan map[string]bool, 64), "x", "y", "z")
+	shown(t, rids, "z")
 }

@@ -17,6 +17,8 @@ type Options struct {
 	// OnChange is told of participants that begin to publish, change and stop, of this one too. Calls come one
 	// after another, in the order of things, beginning with those who publish already. It must not call Leave (start a goroutine for that).
 	OnChange func(Change)
+	// OnSubscription is told what the server sends of a publisher's picture, when that changes. The same rules hold.
+	OnSubscription func(SubscriptionState)
 	// OnConnection is told when the state socket is lost (false) and is there again (true).
 	OnConnection func(connected bool)
 	// EventsURL and WHIPURL replace what the token says.

@@ -33,6 +33,12 @@ func sees(t *testing.T, who *client.Participant, id, what string, right func(cli
 
 func publishing(p client.Info, there bool) bool { return there && p.Publishing }
 
+// onAir waits until the stage knows that the participant publishes: its own end of the media path may be up a moment before.
+func onAir(t *testing.T, p *client.Participant) {
+	t.Helper()
+	sees(t, p, p.ID(), "the publication", publishing)
+}
+
 func gone(_ client.Info, there bool) bool { return !there }
 
 // replication is a replication as the API names it.
@@ -82,6 +88,7 @@ func TestReplication_IsWatchedOnBothStages(t *testing.T) {
 	one, two := n.CreateStage(), n.CreateStage()
 	ada := join(t, n.Token(one, "Ada", "PUBLISH"), client.Options{})
 	pub := show(t, ada)
+	onAir(t, ada)
 	eyeOne := join(t, n.Token(one, "eye"), client.Options{})
 	there := replication{Source: one, Destination: two, Participant: ada.ID(), Attributes: map[string]string{"role": "guest"}}
 	n.Call("StartParticipantReplication", there, nil)
@@ -103,6 +110,7 @@ func TestReplication_IsWatchedOnBothStages(t *testing.T) {
 
 	bob := join(t, n.Token(two, "Bob", "PUBLISH"), client.Options{})
 	show(t, bob)
+	onAir(t, bob)
 	n.Call("StartParticipantReplication", replication{Source: two, Destination: one, Participant: bob.ID()}, nil)
 	sees(t, eyeOne, bob.ID(), "the way back", publishing)
 	_, kindsBob := watch(t, eyeOne, bob.ID())
@@ -155,6 +163,7 @@ func TestReplication_IsWatchedOnBothStages(t *testing.T) {
 
 	n.Call("DeleteStage", map[string]string{"arn": two}, nil)
 	ended(t, eyeTwo.Done())
+	ended(t, bob.Done())
 	if _, states := replicas(n, one, ada.ID()); !slices.Equal(states, []string{"STOPPED", "STOPPED"}) {
 		t.Errorf("without the destination: %v", states)
 	}
@@ -180,6 +189,7 @@ func TestReplication_FollowsAnExchange(t *testing.T) {
 	one, two := n.CreateStage(), n.CreateStage()
 	ada := join(t, i.sign(i.claims(one, "ada")), client.Options{})
 	show(t, ada)
+	onAir(t, ada)
 	n.Call("StartParticipantReplication", replication{
 		Source: one, Destination: two, Participant: "ada", Attributes: map[string]string{"role": "guest"},
 	}, nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -228,6 +229,10 @@ func (s *socket) handle(data []byte) error {
 		if !s.p.updated(v) {
 			return s.send(s.p.left, "GET_STATE", nil)
 		}
+	case *SubscriptionState:
+		if s.p.o.OnSubscription != nil {
+			s.p.o.OnSubscription(*v)
+		}
 	case *layersPayload:
 		s.p.layersWanted(v)
 	case *exchangedPayload:
@@ -330,7 +335,11 @@ func (s *socket) leave(ctx context.Context) error {
 	if err := s.send(ctx, "LEAVE", nil); err != nil {
 		return err
 	}
-	return conn.Close(websocket.StatusNormalClosure, "")
+	// The server answers by closing, which the reader may have seen first.
+	if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // drop cuts the connection as a failing network would; for tests of reconnecting.

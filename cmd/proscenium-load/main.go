@@ -76,6 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&joinRate, "join-rate", "200/s", fmt.Sprintf("joins per second, up to %d; all within %v", load.MaxJoinRate, load.MaxBurst))
 	f.IntVar(&o.AtOnce, "at-once", 8, fmt.Sprintf("viewers that join at the same time, up to %d", load.MaxAtOnce))
 	f.StringVar(&o.Profile, "profile", "", "folder for CPU, allocation and heap profiles of the spawned server, taken in the measurement")
+	f.BoolVar(&o.JoinMedia, "join-media", false, "they join as viewers of the first publisher, and a join ends with the first packet of media")
 	f.BoolVar(&o.NoFloor, "no-floor", false, "do not measure the floor")
 	f.StringVar(&o.Region, "region", "us-east-1", "region of the signatures")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

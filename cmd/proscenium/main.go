@@ -31,6 +31,6 @@ func newCommand(out, errOut io.Writer) *cobra.Command {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newToken(), newKeys(), newBackup(), newTargets(), newEvents(), newVersion())
+	root.AddCommand(newServe(), newToken(), newKeys(), newBackup(), newTargets(), newEvents(), newDoctor(), newVersion())
 	return root
 }

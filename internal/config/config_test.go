@@ -146,7 +146,7 @@ func TestLoad_FlagEnvironmentAndFileMeanTheSame(t *testing.T) {
 		"limits.download_bitrate": "9000000", "adaptation.enabled": "false", "adaptation.start_bitrate": "700000", "adaptation.min_bitrate": "90000",
 		"limits.publish_bitrate": "6000000", "limits.publish_resolution": "1920x1080", "limits.publish_frame_rate": "50",
 		"limits.publish_frame_rate_min": "5", "limits.publish_audio_bitrate": "96000", "limits.b_frames": "true",
-		"limits.codecs": "VP9,H264", "limits.publish_duration": "2h", "limits.subscribe_duration": "3h",
+		"limits.codecs": "VP9,H264", "limits.layers": "2", "limits.publish_duration": "2h", "limits.subscribe_duration": "3h",
 		"turn.listen": "0.0.0.0:3478", "turn.listen_tls": "0.0.0.0:5349", "turn.host": "relay.example.org",
 		"turn.urls":                "turn:relay.example.org:3478?transport=udp,turns:192.0.2.1:443?transport=tcp",
 		"turn.credential_lifetime": "1m", "turn.allocations_per_participant": "5", "turn.allocations": "50",

@@ -18,6 +18,7 @@ type Limits struct {
 	FrameRateMin int // the same, at least
 	BFrames      bool
 	Codecs       []string // of pictures, by preference
+	Layers       int      // of simulcast
 
 	entries []*profiled
 }
@@ -54,7 +55,7 @@ func (l *Limits) settings() []*Setting {
 			doc: "How large the pictures of a publication may be, such as 1920x1080, upright or lying; larger ones end it with RESOLUTION_EXCEEDED. 0 is no limit.",
 		},
 		{
-			key: "limits.publish_frame_rate", kind: "number", open: "120", aws: "60", take: numberOrNone(&l.FrameRate, 1000),
+			key: "limits.publish_frame_rate", kind: "number", open: "240", aws: "60", take: numberOrNone(&l.FrameRate, 1000),
 			doc: "How many pictures a second a publication may send, in each layer, on average over five seconds; with a tenth more it is ended with INVALID_INPUT. 0 is no limit.",
 		},
 		{
@@ -76,6 +77,10 @@ func (l *Limits) settings() []*Setting {
 		{
 			key: "limits.codecs", kind: "list", open: "H264,VP8,VP9,AV1,H265", aws: "H264", take: codecs(&l.Codecs),
 			doc: "The codecs of pictures that publishers may use, with commas between: of those that a publisher offers, the first in this list is chosen. Nothing is transcoded, so viewers must know it too; every one knows H264.",
+		},
+		{
+			key: "limits.layers", kind: "number", open: "3", aws: "3", take: ranged(&l.Layers, 1, 8),
+			doc: "How many simulcast layers of a picture are taken of a publisher that offers several (simulcast.md): the first ones of its offer. 1 takes the first alone.",
 		},
 	}
 	out := make([]*Setting, len(l.entries))
@@ -123,6 +128,17 @@ func numberOrNone(p *int, most int) func(string) error {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 0 || n > most {
 			return fmt.Errorf("it must be a whole number from 0 (no limit) to %d", most)
+		}
+		*p = n
+		return nil
+	}
+}
+
+func ranged(p *int, least, most int) func(string) error {
+	return func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("it must be a whole number from %d to %d", least, most)
 		}
 		*p = n
 		return nil

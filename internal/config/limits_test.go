@@ -20,7 +20,7 @@ func TestLimits_FollowTheProfileWhereNotSet(t *testing.T) {
 	}
 	aws := Limits{
 		Bitrate: 8_500_000, AudioBitrate: 160_000, Download: 8_500_000, Resolution: Resolution{1280, 720}, FrameRate: 60, FrameRateMin: 10,
-		Codecs: []string{"H264"},
+		Codecs: []string{"H264"}, Layers: 3,
 	}
 	if got := values("quotas: aws\n"); !reflect.DeepEqual(got, aws) {
 		t.Errorf("aws: %+v", got)
@@ -44,6 +44,7 @@ func TestLimits_RefuseNonsense(t *testing.T) {
 		"limits: {publish_resolution: 99999x99}\n": "a width and a height",
 		"limits: {publish_bitrate: -1}\n":          "from 0 (no limit)",
 		"limits: {codecs: [H264, theora]}\n":       "it must be H264 or VP8",
+		"limits: {layers: 0}\n":                    "from 1 to 8",
 		"limits: {codecs: \",\"}\n":                "at least one of",
 	} {
 		if _, err := load(nil, nil, file); err == nil || !strings.Contains(err.Error(), want) {

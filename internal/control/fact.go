@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -127,6 +128,8 @@ func (c *core) apply(ctx context.Context, tx *store.Tx, facts []live.Fact) error
 	sessions := map[live.SessionID]live.StageID{}
 	var out []store.OutEvent
 	for _, f := range facts {
+		// Hundreds at once are written in one go, which on one processor would keep packets waiting for milliseconds.
+		runtime.Gosched()
 		stage, known := sessions[f.Session]
 		if !known {
 			session, err := tx.Session(ctx, f.Session)

@@ -33,7 +33,7 @@ func (c *core) loadKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.minter, c.verifier = token.NewMinter(key), token.NewVerifier(&key.PublicKey)
+	c.minter, c.verifier = token.NewPair(key)
 	c.pages, err = newPages(paging)
 	return err
 }

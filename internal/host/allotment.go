@@ -21,6 +21,13 @@ const (
 	// is lost.
 	wireVideo = 1.04
 	wireAudio = 10_000 // bit/s, for 50 packets a second
+	// worthThinning is what leaving spare frames out must save of the lowest layer to be a choice of its own.
+	worthThinning = 0.15
+	// A picture leaves at most at what is left for it on the line and a little more: the estimate is on the safe side.
+	// From paceless times its bitrate on, nothing that a picture has at once takes the line long.
+	paceMore  = 1.15
+	paceLeast = 50_000 // bit/s
+	paceless  = 8
 )
 
 // SubscriptionState says what a viewer is sent of a publisher's picture.
@@ -64,6 +71,9 @@ type subscribed struct {
 	hidden    *sfu.DownTrack // whose picture is off; nil if it is on
 	misfit    media.Time     // since when the picture does not fit, 0 if it does
 	bandwidth bool           // the pause is for that
+	thin      bool           // without the frames that no other depends on
+	pace      media.Bitrate  // at which its picture leaves; 0 for at once
+	spare     int            // choices below the lowest layer, when last described: 1 if it can be thinned
 	told      SubscriptionState
 }
 
@@ -132,14 +142,14 @@ const (
 func (a *allotment) settle(w *scratch, now media.Time) mood {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	budget, loss, congested := bwe.Unlimited, 0.0, false
+	budget, congested, line := bwe.Unlimited, false, bwe.Stats{}
 	if a.link != nil {
-		budget, loss, congested = a.link.Budget(), a.link.Stats().Loss, a.link.Congested(now)
+		budget, congested, line = a.link.Budget(), a.link.Congested(now), a.link.Stats()
 	}
 	hard := a.c.h.o.Adaptation.Max > 0 && budget >= a.c.h.o.Adaptation.Max // no matter what the line bears
 	w.reset(len(a.subs))
 	for i, s := range a.subs {
-		a.describe(w, i, s, 1+loss, now)
+		a.describe(w, i, s, 1+line.Loss, now)
 	}
 	r := layer.Allocate(budget, w.subs, w.choices)
 	out := settled
@@ -147,10 +157,16 @@ func (a *allotment) settle(w *scratch, now media.Time) mood {
 		out = content
 	}
 	for i, s := range a.subs {
-		if s.hold(w, i, congested || hard, now) {
+		held := s.hold(w, i, congested || hard, now)
+		if held {
 			out = wanting
 		}
 		a.apply(s, w.subs[i], w.choices[i], r.Want > 0)
+		if line.Estimate > 0 {
+			s.spread(w.subs[i], w.choices[i], budget-r.Used, held)
+		} else {
+			s.spread(layer.Subscription{}, layer.Paused, 0, false)
+		}
 	}
 	if r.Want > 0 {
 		out = wanting
@@ -190,6 +206,15 @@ func (a *allotment) describe(w *scratch, i int, s *subscribed, factor float64, n
 	}
 	e.MaxWidth, e.MaxHeight = wish.maxWidth, wish.maxHeight
 	alive := true
+	s.spare = 0
+	if full, thin := ups[0].Rate(now), ups[0].ThinRate(now); thin > 0 && float64(thin) < (1-worthThinning)*float64(full) {
+		// One more choice below the lowest layer: that layer, without what can be left out.
+		s.spare = 1
+		width, height := ups[0].Size()
+		w.layers[i] = append(w.layers[i], layer.Layer{
+			Rate: media.Bitrate(wireVideo * factor * float64(thin)), Width: width, Height: height, Alive: ups[0].Alive(now),
+		})
+	}
 	for k, up := range ups {
 		width, height := up.Size()
 		w.layers[i] = append(w.layers[i], layer.Layer{
@@ -200,14 +225,17 @@ func (a *allotment) describe(w *scratch, i int, s *subscribed, factor float64, n
 		})
 		alive = alive && up != best
 		if rid := up.Track().RID; rid != "" && rid == wish.layer {
-			e.Prefer = k
+			e.Prefer = k + s.spare
 		}
 		if up == s.up && !s.paused || s.up == nil && up == best {
-			e.Current = k
+			e.Current = k + s.spare
+			if k == 0 && s.thin && s.spare > 0 {
+				e.Current = 0
+			}
 		}
 	}
 	if e.Current == layer.Paused && !s.paused { // another publication
-		e.Current = slices.Index(ups, best)
+		e.Current = slices.Index(ups, best) + s.spare
 	}
 	e.Layers = w.layers[i]
 }
@@ -263,16 +291,21 @@ func (a *allotment) apply(s *subscribed, e layer.Subscription, choice int, scarc
 		s.paused = false
 		return
 	default:
-		up := ups[choice]
+		at := max(choice-s.spare, 0)
+		up, thin := ups[at], choice < s.spare
 		if _, next := down.Wants(); next != up {
 			down.Prefer(up)
 		}
+		if thin != s.thin {
+			s.thin = thin
+			down.Thin(thin)
+		}
 		if s.up != nil && s.up != up && !s.paused {
-			c.moved(ups, s.up, choice)
+			c.moved(ups, s.up, at)
 		}
 		s.up, state.Layer = up, up.Track().RID
 		switch {
-		case up == best:
+		case up == best && !thin:
 		case wish.bounds(e, choice):
 			state.Reason = ByWish
 		case scarce:
@@ -291,6 +324,33 @@ func (a *allotment) apply(s *subscribed, e layer.Subscription, choice int, scarc
 			}
 		})
 	}
+}
+
+// spread has a picture leave no faster than the line takes what is chosen, left being what the others leave of it. held
+// says that it does not fit.
+func (s *subscribed) spread(e layer.Subscription, choice int, left media.Bitrate, held bool) {
+	down := s.m.down[media.Video].Load()
+	if down == nil {
+		return
+	}
+	rate := media.Bitrate(0)
+	if choice != layer.Paused {
+		own := e.Layers[choice].Rate
+		rate = max(media.Bitrate(paceMore*float64(own+left)), paceLeast)
+		if held {
+			rate = max(media.Bitrate(paceMore*float64(left)), paceLeast)
+		} else {
+			rate = max(rate, own+own/10)
+		}
+		if own > 0 && rate > paceless*own || own == 0 {
+			rate = 0
+		}
+	}
+	if d := rate - s.pace; rate == 0 && s.pace == 0 || rate > 0 && s.pace > 0 && max(d, -d) < s.pace/16 {
+		return
+	}
+	s.pace = rate
+	down.Pace(rate)
 }
 
 func isAlive(l layer.Layer) bool { return l.Alive }

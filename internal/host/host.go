@@ -124,7 +124,7 @@ type Host struct {
 
 // counts are what a session changes and everyone may read.
 type counts struct {
-	participants, publications, subscriptions, sockets atomic.Int64
+	participants, replicas, publications, subscriptions, sockets atomic.Int64
 
 	joinsRefused, publishesRefused, subscribesRefused atomic.Uint64
 }
@@ -207,7 +207,7 @@ func (h *Host) Drain(ctx context.Context) error {
 	// Nothing tells of the last leave, and draining is rare: looking twice a second is quick enough.
 	look := time.NewTicker(500 * time.Millisecond)
 	defer look.Stop()
-	for h.counts.participants.Load() > 0 {
+	for h.counts.participants.Load() > h.counts.replicas.Load() { // a replica goes with its source, which may be away
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

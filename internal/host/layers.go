@@ -38,7 +38,8 @@ type layering struct {
 // layerWatch is what is remembered of one layer.
 type layerWatch struct {
 	frames, others uint64     // of the layer and of all others, when it last brought one
-	unwanted       media.Time // since when nobody wants it, 0 if somebody does
+	idle           bool       // nobody wants it ...
+	since          media.Time // ... since then
 }
 
 // WantedLayer tells a publisher whether anybody wants a layer of its picture.
@@ -76,10 +77,10 @@ func (s *session) tend(now media.Time) (some bool) {
 		}
 		some = true
 		m.order()
-		if best := m.best(now); best != nil {
-			m.up[media.Video].Store(best)
+		if o := m.offer(now); o.best != nil {
+			m.up[media.Video].Store(o.best)
 			for viewer := range f.viewers {
-				viewer.showLayer(best)
+				viewer.showLayer(o)
 			}
 		}
 		if m.of == nil { // a replica's layers are its source's matter
@@ -114,41 +115,63 @@ func area(up *sfu.UpTrack) int {
 	return w * h
 }
 
-// best returns the highest layer that can be had, nil if there is none.
-func (m *mediaSession) best(now media.Time) *sfu.UpTrack {
+// layerOffer is what layers there are to choose from at a moment.
+type layerOffer struct {
+	best  *sfu.UpTrack // the highest that can be had, nil if there is none
+	alive uint64       // a bit for each that can be had, the lowest layer's the lowest
+}
+
+// offer looks which layers can be had.
+func (m *mediaSession) offer(now media.Time) (o layerOffer) {
 	all := uint64(0)
 	for _, up := range m.layers() {
 		all += up.Stats().Frames
 	}
-	var best *sfu.UpTrack
-	for _, up := range m.layers() {
+	for i, up := range m.layers() {
 		w, frames := m.layered.watch[up], up.Stats().Frames
 		if frames != w.frames || up.Resting(now) {
 			w.frames, w.others = frames, all-frames
 		}
-		stalled := all-frames-w.others >= stalledFrames && up.Idle(now) > stalledFor
-		if up.Alive(now) && !stalled {
-			best = up
+		if m.of == nil { // a replica sees what its source does
+			up.Stall(all-frames-w.others >= stalledFrames && up.Idle(now) > stalledFor)
+		}
+		if up.Alive(now) {
+			o.best = up
+			o.alive |= 1 << i
 		}
 	}
-	return best
+	return o
 }
 
-// showLayer has a viewer see a layer, unless somebody chooses for it.
-func (m *mediaSession) showLayer(best *sfu.UpTrack) {
+// running returns what a newcomer is shown until it gets what it is to see: a picture at once, though of a lower layer,
+// if the one that it would be shown has to be woken first.
+func (m *mediaSession) running(up *sfu.UpTrack) *sfu.UpTrack {
+	if !up.Asleep() {
+		return up
+	}
+	for _, lower := range slices.Backward(m.layers()) {
+		if !lower.Asleep() && lower.Alive(media.Now()) {
+			return lower
+		}
+	}
+	return up
+}
+
+// showLayer has a viewer see the best layer, or tells whoever chooses for it what there is.
+func (m *mediaSession) showLayer(o layerOffer) {
 	down := m.down[media.Video].Load()
 	if down == nil {
 		return
 	}
 	if m.steered.Load() {
-		if m.offering != best {
-			m.offering = best
+		if m.offering != o {
+			m.offering = o
 			m.s.h.allocator.touch(m.allot)
 		}
 		return
 	}
-	if _, next := down.Wants(); next != best {
-		down.Prefer(best)
+	if _, next := down.Wants(); next != o.best {
+		down.Prefer(o.best)
 	}
 }
 
@@ -167,12 +190,12 @@ func (s *session) askForLayers(m *mediaSession, now media.Time) {
 		w := m.layered.watch[up]
 		switch {
 		case up.Viewers() > 0 || nobody && i == 0:
-			w.unwanted = 0
+			w.idle = false
 			up.Wake() // which tells the publisher
 		case up.Asleep():
-		case w.unwanted == 0:
-			w.unwanted = max(now, 1)
-		case now-w.unwanted >= unwantedFor:
+		case !w.idle:
+			w.idle, w.since = true, now
+		case now-w.since >= unwantedFor:
 			up.Sleep(func() { s.wakeUp(m) })
 			changed = true
 		}
@@ -190,7 +213,7 @@ func (s *session) wakeUp(m *mediaSession) {
 		if socket := s.socketOf(m); socket != nil && !m.ended {
 			for _, up := range m.layers() {
 				if w := m.layered.watch[up]; !up.Asleep() {
-					w.unwanted = 0
+					w.idle = false
 				}
 			}
 			socket.WantLayers(m.wantedLayers())

@@ -39,7 +39,7 @@ type mediaSession struct {
 	layered  layering                     // of a publication
 	steered  atomic.Bool                  // somebody chooses the layers of a subscription
 	allot    *allotment                   // of a subscription: who does
-	offering *sfu.UpTrack                 // the best layer when the allotment was told last; of session.run alone
+	offering layerOffer                   // to the allotment, when it was told last; of session.run alone
 	shown    atomic.Pointer[mediaSession] // the publication that a subscription shows; written by session.run alone
 	// Written by session.run alone. Of layers it is the one that is shown to whoever has no wish:
 	up   [kinds]atomic.Pointer[sfu.UpTrack]
@@ -165,7 +165,7 @@ func (s *session) showAll(viewer, publication *mediaSession) {
 	viewer.shown.Store(publication)
 	for kind := range publication.up {
 		if up := publication.up[kind].Load(); up != nil {
-			s.show(viewer, media.Kind(kind), up)
+			s.show(viewer, media.Kind(kind), publication.running(up))
 		}
 	}
 }

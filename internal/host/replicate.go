@@ -71,20 +71,40 @@ func (s *session) startReplication(r live.Replication) live.ReplicationAnswer {
 	}
 	ctx, cancel := context.WithTimeout(s.h.ctx, s.h.o.OpenTimeout)
 	defer cancel()
-	var answer live.ReplicationAnswer
+	var there *session
 	err := s.h.with(ctx, live.StageID(r.DestinationStage.ID), func(to *session) error {
 		if to.arn != "" && to.arn != r.DestinationStage.String() {
 			return live.Errorf(live.NotFound, "there is no stage %s", r.DestinationStage)
 		}
-		answer.Session = to.id
+		there = to
 		return s.linkTo(ctx, to, r)
 	})
 	if err != nil {
 		return refusedReplication(err)
 	}
-	s.recorded()
-	return answer
+	written, done := context.WithTimeout(s.h.ctx, startRecordTimeout)
+	defer done()
+	there.settle(written)
+	s.h.reporter.flush(written)
+	return live.ReplicationAnswer{Session: there.id}
 }
+
+// settle waits until the session has applied what it was asked so far, has ended, or ctx has.
+func (s *session) settle(ctx context.Context) {
+	applied := make(chan struct{})
+	if !s.post(func() { close(applied) }) {
+		return
+	}
+	select {
+	case <-applied:
+	case <-s.ended:
+	case <-ctx.Done():
+	}
+}
+
+// startRecordTimeout is how long the start of a replication waits for the records of the replica: whoever ordered it
+// looks for them next, and has more patience than with other commands.
+const startRecordTimeout = 2 * time.Second
 
 func refusedReplication(err error) live.ReplicationAnswer {
 	var told *live.Error
@@ -136,24 +156,11 @@ func (s *session) stopReplication(id string) {
 	if l == nil || l.from != s {
 		return
 	}
-	patience := time.NewTimer(tellTimeout)
-	defer patience.Stop()
-	applied := make(chan struct{})
-	_ = s.do(roster.StopReplicating{ID: id}, func() { close(applied) }) // never refused
-	select {
-	case <-applied:
-	case <-s.ended:
-	case <-patience.C:
-		return
-	}
-	seen := make(chan struct{})
-	if l.to.post(func() { close(seen) }) {
-		select {
-		case <-seen:
-		case <-l.to.ended:
-		case <-patience.C:
-		}
-	}
+	ctx, cancel := context.WithTimeout(s.h.ctx, tellTimeout)
+	defer cancel()
+	_ = s.do(roster.StopReplicating{ID: id}) // never refused
+	s.settle(ctx)
+	l.to.settle(ctx)
 	s.recorded()
 }
 

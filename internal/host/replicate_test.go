@@ -360,3 +360,31 @@ func TestReplication_BothWaysAtOnceDoesNotLock(t *testing.T) {
 		}
 	})
 }
+
+// A host that drains does not wait for somebody who is only shown, and whose own part is over.
+func TestDrain_DoesNotWaitForReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, nil)
+		pub := h.publish(stageOne, "ada")
+		r := h.replication("r1", stageOne, stageTwo, "ada")
+		r.ReconnectWindow = 5 * time.Minute
+		h.started(r)
+		drained := make(chan error, 1)
+		ctx := t.Context()
+		go func() { drained <- h.host.Drain(ctx) }()
+		synctest.Wait()
+		if a := h.replicating(live.ReplicationStart, h.replication("r2", stageOne, stageThen, "ada")); a.Refused == nil || a.Refused.Reason != live.NoCapacity {
+			t.Errorf("while it drains another replication gives %+v", a)
+		}
+		pub.Close()
+		time.Sleep(time.Second)
+		select {
+		case err := <-drained:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("it waits")
+		}
+	})
+}

@@ -141,9 +141,9 @@ func TestRules_ForgetTracksThatAreGone(t *testing.T) {
 func TestRules_HoldWhereLooksAreLate(t *testing.T) {
 	g := &gauge{}
 	now, sent := media.Time(0), 0.0
-	for i, pause := range []time.Duration{1, 1, 9, 1, 30, 2, 1, 1} {
-		now += pause * time.Second
-		sent += 8e6 / 8 * float64(pause)
+	for i, pause := range []time.Duration{1e9, 1e9, 9e9, 1e9, 30e9, 2e9, 1e9, 1e9} {
+		now += pause
+		sent += 8e6 / 8 * pause.Seconds()
 		g.see("x", media.Video, sfu.UpStats{Once: uint64(sent)}, now)
 		if b, broken := g.judge(awsRules, now); broken {
 			t.Errorf("look %d: %+v", i, b)

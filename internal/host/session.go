@@ -336,6 +336,7 @@ func (s *session) drain(ctx context.Context) {
 
 func (c *counts) change(before, after roster.Counts) {
 	c.participants.Add(int64(after.Participants - before.Participants))
+	c.replicas.Add(int64(after.Replicas - before.Replicas))
 	c.publications.Add(int64(after.Publications - before.Publications))
 	c.subscriptions.Add(int64(after.Subscriptions - before.Subscriptions))
 }

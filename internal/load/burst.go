@@ -9,6 +9,7 @@ import (
 type Burst struct {
 	Joins   int     `json:"joins"`
 	Rate    float64 `json:"joins_per_second"` // that was asked for
+	Media   bool    `json:"media"`            // they join as viewers, until their first packet, rather than by the state socket
 	Seconds float64 `json:"seconds"`          // from the first to the end of the last join
 
 	Failed     int     `json:"failed"`                   // did not get in
@@ -19,7 +20,7 @@ type Burst struct {
 	Complete   bool    `json:"records_complete"`         // both are all
 	RecordsIn  float64 `json:"records_complete_after_s"` // since the last had left
 
-	JoinP50 float64 `json:"join_p50_ms"` // due to join to the state of the stage read
+	JoinP50 float64 `json:"join_p50_ms"` // due to join to the state of the stage read, or to the first packet
 	JoinP95 float64 `json:"join_p95_ms"`
 	JoinP99 float64 `json:"join_p99_ms"`
 	JoinMax float64 `json:"join_max_ms"`
@@ -77,7 +78,11 @@ func (b *Burst) table(row func(name, format string, args ...any)) {
 	if b.FirstError != "" {
 		row("  first error", "%s", b.FirstError)
 	}
-	row("  join", "p50 %.1f  p95 %.1f  p99 %.1f  max %.1f ms to the stage's state", b.JoinP50, b.JoinP95, b.JoinP99, b.JoinMax)
+	until := "the stage's state"
+	if b.Media {
+		until = "the first packet of media"
+	}
+	row("  join", "p50 %.1f  p95 %.1f  p99 %.1f  max %.1f ms to %s", b.JoinP50, b.JoinP95, b.JoinP99, b.JoinMax, until)
 	complete := "NOT complete"
 	if b.Complete {
 		complete = "complete"

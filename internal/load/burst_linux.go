@@ -24,6 +24,13 @@ func (r *run) invite(ctx context.Context, arn string) error {
 		guests: make([]*guest, r.o.Joins), rate: r.o.JoinRate,
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
+	if r.o.JoinMedia {
+		to, err := client.ParseToken(r.joins[0].Token)
+		if err != nil {
+			return err
+		}
+		r.crowd.watch, r.crowd.id = to.WHIPURL+"/subscribe/"+to.Participant, r.id
+	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(joinsAtOnce)
 	for i := range r.crowd.guests {
@@ -45,8 +52,13 @@ func (r *run) burst(ctx context.Context, arn string) error {
 	if r.crowd == nil {
 		return nil
 	}
-	b := &Burst{Joins: r.o.Joins, Rate: r.o.JoinRate, Before: windowOf(&r.r)}
+	b := &Burst{Joins: r.o.Joins, Rate: r.o.JoinRate, Media: r.o.JoinMedia, Before: windowOf(&r.r)}
 	defer r.crowd.leave()
+	feeding, stop := context.WithCancel(ctx)
+	defer stop()
+	if r.o.JoinMedia {
+		r.goAsync(func() { r.crowd.feed(feeding) })
+	}
 	r.say("%d joins, %.0f a second", b.Joins, b.Rate)
 	var err error
 	if b.During, err = r.during(func() { r.crowd.join(ctx) }); err != nil {
@@ -55,6 +67,7 @@ func (r *run) burst(ctx context.Context, arn string) error {
 	if b.Seconds = b.During.Seconds; ctx.Err() != nil {
 		return ctx.Err()
 	}
+	who := r.crowd.inside()
 	if b.Leaving, err = r.during(func() { b.Cut = r.crowd.leave() }); err != nil {
 		return err
 	}
@@ -69,7 +82,7 @@ func (r *run) burst(ctx context.Context, arn string) error {
 		}
 	}
 	r.say("looking for the records")
-	if err := r.records(ctx, arn, b); err != nil {
+	if err := r.records(ctx, arn, who, b); err != nil {
 		return err
 	}
 	b.finish(took)
@@ -94,9 +107,9 @@ func (r *run) during(happens func()) (Window, error) {
 }
 
 // records counts those of the crowd that the API has a record of, until it has all as left, or recordsWait is over.
-func (r *run) records(ctx context.Context, arn string, b *Burst) error {
+func (r *run) records(ctx context.Context, arn string, who []*guest, b *Burst) error {
 	in := map[string]bool{}
-	for _, g := range r.crowd.inside() {
+	for _, g := range who {
 		in[g.id] = true
 	}
 	began := time.Now()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -16,15 +17,16 @@ import (
 // leaveAtOnce is how many take their leave at once.
 const leaveAtOnce = 64
 
-// guest is a participant that only joins: it has a state socket and no media.
+// guest is one of a crowd: it joins by its state socket and has no media, or it joins as a viewer.
 type guest struct {
 	token string
 	id    string
 
-	conn *websocket.Conn // nil: not in
-	took time.Duration
-	err  error         // why it is not in
-	gone chan struct{} // closed when the socket is
+	conn   *websocket.Conn        // nil: not in, or a viewer
+	viewer atomic.Pointer[viewer] // nil: not in, or no viewer
+	took   time.Duration
+	err    error         // why it is not in
+	gone   chan struct{} // closed when the socket is
 }
 
 // crowd is guests that join at a rate.
@@ -32,6 +34,8 @@ type crowd struct {
 	guests []*guest
 	rate   float64 // per second
 	http   *http.Client
+	watch  string // URL to subscribe at, "" for guests without media
+	id     *identity
 }
 
 // join has each guest join when it is its turn, however long others take, and returns when all have been answered.
@@ -46,7 +50,11 @@ func (c *crowd) join(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			g.err = g.join(ctx, due, c.http)
+			if c.watch != "" {
+				g.err = g.view(ctx, due, c)
+			} else {
+				g.err = g.join(ctx, due, c.http)
+			}
 			g.took = time.Since(due) // not since we came round to it: our own lateness must not flatter the server
 		})
 	}
@@ -82,6 +90,43 @@ func (g *guest) join(ctx context.Context, due time.Time, h *http.Client) error {
 	return nil
 }
 
+// view joins as a viewer, and returns when the first packet of media has come.
+func (g *guest) view(ctx context.Context, due time.Time, c *crowd) error {
+	ctx, cancel := context.WithDeadline(ctx, due.Add(joinWait))
+	defer cancel()
+	v, err := joinViewer(ctx, c.id, client.Exchanger{Token: g.token, HTTP: c.http}, c.watch, false)
+	if err != nil {
+		return err
+	}
+	v.askKeyFrame()
+	select {
+	case <-v.first:
+		g.viewer.Store(v)
+		return nil
+	case <-ctx.Done():
+		_ = v.leave(context.WithoutCancel(ctx))
+		return fmt.Errorf("no media: %w", ctx.Err())
+	}
+}
+
+// feed sends the feedback of those that view, until ctx ends.
+func (c *crowd) feed(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond / feedRounds)
+	defer tick.Stop()
+	for round := 0; ; round++ {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for i := round % feedRounds; i < len(c.guests); i += feedRounds {
+				if v := c.guests[i].viewer.Load(); v != nil {
+					v.feed(now, (round/feedRounds)%10 == i/feedRounds%10)
+				}
+			}
+		}
+	}
+}
+
 // admitted tells whether the server's first frame lets the guest in.
 func admitted(frame []byte) error {
 	var f struct {
@@ -111,7 +156,7 @@ func (g *guest) listen(ctx context.Context) {
 func (c *crowd) inside() []*guest {
 	var in []*guest
 	for _, g := range c.guests {
-		if g.conn != nil {
+		if g.conn != nil || g.viewer.Load() != nil {
 			in = append(in, g)
 		}
 	}
@@ -123,6 +168,19 @@ func (c *crowd) leave() (cut int) {
 	slots := make(chan struct{}, leaveAtOnce)
 	var wg sync.WaitGroup
 	for _, g := range c.inside() {
+		if v := g.viewer.Swap(nil); v != nil {
+			slots <- struct{}{}
+			wg.Go(func() {
+				leaving, cancel := context.WithTimeout(context.Background(), joinWait)
+				defer cancel()
+				_ = v.leave(leaving)
+				<-slots
+			})
+			continue
+		}
+		if g.conn == nil {
+			continue
+		}
 		select {
 		case <-g.gone:
 			cut++

@@ -40,6 +40,8 @@ type Options struct {
 	Joins    int     // participants that join by the state socket after the measurement, and leave; 0: no burst
 	JoinRate float64 // per second
 
+	JoinMedia bool // they join as viewers of the first publisher instead
+
 	Spawn     string // path of a server to start; "" measures a running one
 	ServerPID int    // of a running server on this machine, 0: its CPU and memory are not known
 	Pin       bool   // the spawned server on one core, the load on the others
@@ -78,6 +80,9 @@ func (o *Options) check() error {
 		refuse("join rate: %v is not from 1 to %d per second", o.JoinRate, MaxJoinRate)
 	} else if o.Joins > 0 && float64(o.Joins)/o.JoinRate > MaxBurst.Seconds() {
 		refuse("joins: %d at %v per second take longer than %v", o.Joins, o.JoinRate, MaxBurst)
+	}
+	if o.JoinMedia && o.Joins > MaxViewers {
+		refuse("joins: %d viewers, the limit is %d", o.Joins, MaxViewers)
 	}
 	if o.AtOnce < 0 || o.AtOnce > MaxAtOnce {
 		refuse("joins at once: %d is not from 1 to %d", o.AtOnce, MaxAtOnce)

@@ -69,7 +69,7 @@ func TestRun_CountsJoinsRefusalsAndRecordsOfABurst(t *testing.T) {
 	}
 	b := r.Burst
 	in := room - 3 // the publisher and the viewers are there
-	if b.Failed != o.Joins-in || !strings.Contains(b.FirstError, "SERVER_DRAINING") || b.Cut != 0 {
+	if b.Failed != o.Joins-in || !strings.Contains(b.FirstError, "STAGE_AT_CAPACITY") || b.Cut != 0 {
 		t.Errorf("%d failed with %q, %d were cut off", b.Failed, b.FirstError, b.Cut)
 	}
 	if !b.Complete || b.Recorded != in || b.Left != in {

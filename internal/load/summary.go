@@ -19,9 +19,10 @@ func Summarise(dir string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(io.Writer){s.targets, s.growth, s.bursts} {
-		part(w)
-	}
+	s.targets(w)
+	s.growth(w)
+	s.bursts(w, "burst", "2,000 joins by the state socket")
+	s.bursts(w, "joins", "2,000 viewers join")
 	return nil
 }
 
@@ -105,7 +106,7 @@ func (s runs) targets(w io.Writer) {
 		{"memory per viewer of 200, KiB", "1x200", "%.0f", "150", "60", []func(*Report) float64{memory}},
 		{"memory per viewer of 1,000, KiB", "grow1000", "%.0f", "150", "60", []func(*Report) float64{memory}},
 		{"join, one at a time: POST to first packet, p50 / p95, ms", "join", "%.1f / %.1f", "15 / 30", "8 / 15", []func(*Report) float64{first50, first95}},
-		{"join, eight at a time: the same", "1x100", "%.1f / %.1f", "", "", []func(*Report) float64{first50, first95}},
+		{"join, eight at a time: the same", "1x200", "%.1f / %.1f", "", "", []func(*Report) float64{first50, first95}},
 		{"heap allocations of the server per packet", "1x200", "%.3f", "", "", []func(*Report) float64{func(r *Report) float64 { return r.Allocations }}},
 	} {
 		all, median := s.each(row.name, row.form, row.of...)
@@ -134,14 +135,14 @@ func (s runs) growth(w io.Writer) {
 }
 
 // bursts shows what many joins at once come to, a column for each run.
-func (s runs) bursts(w io.Writer) {
+func (s runs) bursts(w io.Writer, name, title string) {
 	var list []*Burst
-	for i := range s["burst"] {
-		if b := s["burst"][i].Burst; b != nil {
+	for i := range s[name] {
+		if b := s[name][i].Burst; b != nil {
 			list = append(list, b)
 		}
 	}
-	_, _ = fmt.Fprint(w, "| burst |")
+	_, _ = fmt.Fprintf(w, "| %s |", title)
 	for i := range list {
 		_, _ = fmt.Fprintf(w, " run %d |", i+1)
 	}
@@ -153,13 +154,16 @@ func (s runs) bursts(w io.Writer) {
 		{"failed, cut off", func(b *Burst) string { return fmt.Sprintf("%d, %d", b.Failed, b.Cut) }},
 		{"records", func(b *Burst) string { return fmt.Sprintf("%d of %d", b.Recorded, b.Joins-b.Failed) }},
 		{"join, p50 / p95 / p99", func(b *Burst) string { return fmt.Sprintf("%.1f / %.1f / %.1f ms", b.JoinP50, b.JoinP95, b.JoinP99) }},
-		{"key-frame requests at the host", func(b *Burst) string { return fmt.Sprintf("%d in %.0f s", b.During.PLIs, b.During.Seconds) }},
+		{"key-frame requests at the publisher", func(b *Burst) string { return fmt.Sprintf("%d in %.0f s", b.During.PLIs, b.During.Seconds) }},
 		{"forwarding delay before, p50 / p95 / p99", func(b *Burst) string { return b.Before.delays() }},
 		{"forwarding delay meanwhile, p50 / p95 / p99", func(b *Burst) string { return b.During.delays() }},
 		{"ratio, p50 / p99", func(b *Burst) string { return fmt.Sprintf("%.2f / %.2f", b.DelayRatio, b.TailRatio) }},
 		{"packets lost", func(b *Burst) string { return strconv.FormatUint(b.During.Missing, 10) }},
 		{"the tester's own frames, at most so late", func(b *Burst) string { return fmt.Sprintf("%.1f ms", b.During.Behind) }},
 		{"server, CPU for each join and its records", func(b *Burst) string { return fmt.Sprintf("%.2f ms", b.CPUMSPerJoin) }},
+		{"server, cores before / meanwhile", func(b *Burst) string {
+			return fmt.Sprintf("%.2f / %.2f", b.Before.ServerCPU, b.During.ServerCPU)
+		}},
 		{"while they left: delay, p50 / p95 / p99", func(b *Burst) string { return b.Leaving.delays() }},
 	} {
 		_, _ = fmt.Fprintf(w, "| %s |", row.what)
@@ -168,6 +172,7 @@ func (s runs) bursts(w io.Writer) {
 		}
 		_, _ = fmt.Fprintln(w)
 	}
+	_, _ = fmt.Fprintln(w)
 }
 
 func (w Window) delays() string {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -225,6 +226,8 @@ func (t *transport) handshake(ctx context.Context) error {
 	t.txMu.Unlock()
 	t.rx = rx
 	close(t.ready)
+	// The first packets of media may have overtaken us: have the reader look at them, and not only when more come.
+	_ = t.conn.SetReadDeadline(time.Now())
 	return nil
 }
 
@@ -243,11 +246,30 @@ func (t *transport) read() {
 	var h rtp.Header
 	var early [][]byte
 	isReady := false
+	// catchUp reads what came before the keys, once they are there, and tells whether they are.
+	catchUp := func() bool {
+		if isReady {
+			return true
+		}
+		select {
+		case <-t.ready:
+			isReady = true
+			for at := time.Now(); len(early) > 0; early = early[1:] {
+				t.takeMedia(at, early[0], plain, &h)
+			}
+		default:
+		}
+		return isReady
+	}
 	for {
 		n, err := t.conn.Read(buf)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) { // the keys are there
+				_ = t.conn.SetReadDeadline(time.Time{})
+				catchUp()
 			}
 			continue // a refused datagram (ICMP) says nothing about the next
 		}
@@ -260,20 +282,11 @@ func (t *transport) read() {
 		case d[0] >= 20 && d[0] < 64:
 			t.pipe.took(d)
 		case d[0] >= 128 && d[0] < 192:
-			if !isReady {
-				select {
-				case <-t.ready:
-					isReady = true
-					for _, e := range early {
-						t.takeMedia(at, e, plain, &h)
-					}
-					early = nil
-				default:
-					if len(early) < maxEarly {
-						early = append(early, append([]byte(nil), d...))
-					}
-					continue
+			if !catchUp() {
+				if len(early) < maxEarly {
+					early = append(early, append([]byte(nil), d...))
 				}
+				continue
 			}
 			t.takeMedia(at, d, plain, &h)
 		}

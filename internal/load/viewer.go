@@ -26,6 +26,7 @@ type viewer struct {
 	video     flow
 	audio     flow
 	started   time.Time
+	first     chan struct{} // closed at the first packet of media
 
 	mu       sync.Mutex // guards what follows
 	tracks   map[uint32]*track
@@ -64,7 +65,7 @@ func (v *viewer) track(ssrc uint32, rate uint64) *track {
 
 // joinViewer subscribes and returns when the transport is connected.
 func joinViewer(ctx context.Context, id *identity, e client.Exchanger, url string, audio bool) (*viewer, error) {
-	v := &viewer{exchange: e, ssrc: randomSSRC(), started: time.Now(), tracks: map[uint32]*track{}}
+	v := &viewer{exchange: e, ssrc: randomSSRC(), started: time.Now(), first: make(chan struct{}), tracks: map[uint32]*track{}}
 	v.recorder = twcc.NewRecorder(v.ssrc)
 	v.transport = newTransport(id, v)
 	flows := []flow{{kind: "video"}}
@@ -104,6 +105,7 @@ func (v *viewer) takeRTP(at time.Time, h *rtp.Header, payload []byte, size int) 
 	v.bytes += uint64(size)
 	if v.joined.firstPacket == 0 {
 		v.joined.firstPacket = at.Sub(v.started)
+		close(v.first)
 	}
 	var ask []uint16
 	var media uint32

@@ -68,6 +68,16 @@ func takeLock(path string) (*os.File, error) {
 	return f, nil
 }
 
+// isLocked tells whether a server has the folder.
+func isLocked(path string) bool {
+	f, err := os.Open(filepath.Join(path, "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close() // lets go of what was taken
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
 func writeOwn(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err

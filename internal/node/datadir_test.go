@@ -33,6 +33,26 @@ func TestDataDir_IsForOneServerAtATime(t *testing.T) {
 	}
 }
 
+func TestDataDir_TellsWhetherItIsLocked(t *testing.T) {
+	path := t.TempDir()
+	if isLocked(path) {
+		t.Error("an empty folder is locked")
+	}
+	d, err := openDataDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !isLocked(path) {
+		t.Error("a folder with a server is not locked")
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if isLocked(path) {
+		t.Error("it is locked after its server has gone")
+	}
+}
+
 func TestDataDir_IsForItsOwnerOnly(t *testing.T) {
 	d := openDir(t, filepath.Join(t.TempDir(), "data"))
 	defer d.Close()

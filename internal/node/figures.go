@@ -34,9 +34,16 @@ type (
 		AudioMuted    bool               `json:"audioMuted"`
 		VideoStopped  bool               `json:"videoStopped"`
 		Protocol      string             `json:"protocol,omitempty"`
+		Layers        []layerFigures     `json:"layers,omitempty"` // of its picture, the lowest first; absent without
 		Publication   *mediaFigures      `json:"publication,omitempty"`
 		Subscriptions []mediaFigures     `json:"subscriptions"`
 		Line          *lineFigures       `json:"line,omitempty"` // absent while nothing is known
+	}
+	layerFigures struct {
+		RID    string `json:"rid"`
+		Width  int    `json:"width"` // 0 while not known, as the height
+		Height int    `json:"height"`
+		Active bool   `json:"active"` // can be had
 	}
 	lineFigures struct {
 		Estimate media.Bitrate `json:"estimate"` // 0 while it has shown no bound
@@ -131,6 +138,9 @@ func tellParticipant(p host.ParticipantFigures) participantFigures {
 	}
 	if out.Attributes == nil {
 		out.Attributes = map[string]string{}
+	}
+	for _, l := range p.Layers {
+		out.Layers = append(out.Layers, layerFigures(l))
 	}
 	if p.Publication != nil {
 		m := tellMedia(*p.Publication)

@@ -35,7 +35,7 @@ func (n *Node) openMedia(ctx context.Context) error {
 	m := &mediaRole{}
 	m.transport, err = rtc.Open(rtc.Options{
 		Listen: n.config.Media, Advertise: told, Log: n.log,
-		Codecs: n.config.Limits.Codecs,
+		Codecs: n.config.Limits.Codecs, Layers: n.config.Limits.Layers,
 		// A participant has a publication and some subscriptions; the host's own limits are nearer.
 		MaxPeers: peersPerParticipant * n.config.MaxParticipants,
 	})
@@ -80,6 +80,7 @@ func (n *Node) openMedia(ctx context.Context) error {
 	n.media = m
 	n.countMedia()
 	n.countTURN()
+	n.tellDoctor()
 	n.tellFigures()
 	return nil
 }

@@ -198,7 +198,9 @@ func callBy(t *testing.T, n *Node, c *http.Client, operation, body string) (int,
 // participantToken makes a token for the stage.
 func participantToken(t *testing.T, n *Node, c *http.Client, stage string) (token, id string) {
 	t.Helper()
-	var made struct{ ParticipantToken struct{ Token, ParticipantID string } }
+	var made struct {
+		ParticipantToken struct{ Token, ParticipantID string }
+	}
 	status, body := callBy(t, n, c, "CreateParticipantToken", `{"stageArn":"`+stage+`"}`)
 	if err := json.Unmarshal([]byte(body), &made); err != nil || status != http.StatusOK {
 		t.Fatalf("%d %s: %v", status, body, err)
@@ -212,13 +214,17 @@ func TestTURN_CarriesPublishersAndViewers(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			var n *Node
 			c := http.DefaultClient
-			pick := func(url string) (string, bool) { return url, strings.HasSuffix(url, "?transport="+way) && url[:5] == "turn:" }
+			pick := func(url string) (string, bool) {
+				return url, strings.HasSuffix(url, "?transport="+way) && url[:5] == "turn:"
+			}
 			if way == "tls" {
 				a := newAuthority(t)
 				n, _, _ = encryptedNode(t, a, "--turn-listen-tls", "127.0.0.1:0")
 				c = a.client(t, false)
 				at := unwrap(t, n.media.turn.AddrTLS().String(), &tls.Config{RootCAs: a.pool, ServerName: "127.0.0.1"})
-				pick = func(url string) (string, bool) { return "turn:" + at + "?transport=tcp", strings.HasPrefix(url, "turns:127.0.0.1:") }
+				pick = func(url string) (string, bool) {
+					return "turn:" + at + "?transport=tcp", strings.HasPrefix(url, "turns:127.0.0.1:")
+				}
 			} else {
 				n = open(t, settings(t, "--turn-listen", "127.0.0.1:0"))
 				run(t, n)

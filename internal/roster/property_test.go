@@ -286,7 +286,7 @@ func (w *world) check() {
 			w.t.Errorf("shown %v, is %v", w.shown[p.ID], p.view())
 		}
 	}
-	subs, subscribers, offering, sessions := 0, 0, 0, 0
+	subs, subscribers, offering, sessions, replicas := 0, 0, 0, 0, 0
 	for id, p := range r.participants {
 		if w.barred[id] || p.gone || p.socket == 0 && p.lostAt.IsZero() && p.sessions() == 0 && p.replica == nil {
 			w.t.Errorf("%s is there: barred %t, gone %t", id, w.barred[id], p.gone)
@@ -296,6 +296,9 @@ func (w *world) check() {
 		if len(p.subs) > 0 {
 			subscribers++
 		}
+		if p.replica != nil {
+			replicas++
+		}
 		if p.current() != nil || p.replica != nil {
 			offering++
 		}
@@ -304,6 +307,9 @@ func (w *world) check() {
 		offering > r.o.Publishers || subscribers > r.o.Subscribers {
 		w.t.Errorf("sums: %d %d %d %d, kept: %d %d %d %d", subs, subscribers, offering, sessions,
 			r.subscriptions, r.subscribers, r.offering, len(r.media))
+	}
+	if replicas != r.replicas {
+		w.t.Errorf("%d replicas, %d are counted", replicas, r.replicas)
 	}
 	for id, list := range r.viewers {
 		publisher := r.participants[id]

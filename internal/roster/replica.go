@@ -73,6 +73,7 @@ func (r *Roster) admitReplica(c Mirror, now time.Time) (*participant, *live.Erro
 	}
 	p.replica = &replica{id: c.Replication, stage: c.Stage, session: c.Session}
 	r.offering++
+	r.replicas++
 	r.schedule(p)
 	return p, nil
 }
@@ -126,6 +127,7 @@ func (r *Roster) leaveReplica(p *participant) {
 		return
 	}
 	r.offering--
+	r.replicas--
 	if !p.replica.expected {
 		r.emit(Displaced{Replication: p.replica.id})
 	}

@@ -54,6 +54,7 @@ type Options struct {
 // Counts says how much is going on in a session.
 type Counts struct {
 	Participants  int
+	Replicas      int // of the participants, those who take part elsewhere
 	Publications  int // live ones
 	Subscriptions int // asked for, whether connected or not
 }
@@ -69,6 +70,7 @@ type Roster struct {
 	viewers       map[live.ParticipantID][]*media // subscriptions by publisher
 	publishers    []*participant                  // with a live publication, in the order of their start
 	offering      int                             // participants with a live or coming publication
+	replicas      int                             // participants that take part elsewhere
 	subscribers   int                             // participants with a subscription
 	subscriptions int
 	barred        map[live.ParticipantID]bool
@@ -152,7 +154,7 @@ func (r *Roster) Over() bool { return r.over != nil }
 
 // Counts returns how many participants, live publications and subscriptions there are.
 func (r *Roster) Counts() Counts {
-	return Counts{Participants: len(r.participants), Publications: len(r.publishers), Subscriptions: r.subscriptions}
+	return Counts{Participants: len(r.participants), Replicas: r.replicas, Publications: len(r.publishers), Subscriptions: r.subscriptions}
 }
 
 // Has reports whether the participant is in the session.

@@ -290,6 +290,26 @@ func (p *Peer) heard(from packetio.Path, now media.Time) {
 	}
 }
 
+// leaveSilentPath moves media to the path that was checked last if the one in use has lost its consent: that is
+// given for a path, not for a peer (RFC 7675 section 5.1).
+func (p *Peer) leaveSilentPath(now media.Time) {
+	a := &p.ice
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.chosen.path.IsZero() || now-a.chosen.seen <= p.t.options.ConsentTimeout {
+		return
+	}
+	last := a.chosen
+	for _, c := range a.paths {
+		if c.seen > last.seen {
+			last = c
+		}
+	}
+	if last.path != a.chosen.path {
+		p.choose(last)
+	}
+}
+
 // silence returns for how long nothing authentic has come over the path in use; the caller holds mu.
 func (a *agent) silence(now media.Time) time.Duration {
 	return now - max(media.Time(a.voice.Load()), a.chosen.seen)

@@ -97,7 +97,7 @@ func (p *Peer) mediaIn(data []byte, from packetio.Path, now media.Time) bool {
 		p.t.counters.EarlyMedia.Add(1)
 		return false
 	}
-	authentic := false
+	var authentic bool
 	if kind := data[1]; kind >= 192 && kind <= 223 { // RFC 5761 section 4
 		authentic = p.rtcpIn(data, now)
 	} else {

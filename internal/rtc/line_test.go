@@ -82,3 +82,54 @@ a=extmap:2 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extension
 		t.Errorf("%d probes", n)
 	}
 }
+
+// BenchmarkLine_Write is what an estimator adds to the way out: a frame of five packets for each of 100 viewers, without
+// and with one.
+func BenchmarkLine_Write(b *testing.B) {
+	const frame, n = 5, 100
+	payload := make([]byte, benchPayload)
+	seq := uint16(0)
+	for _, with := range []bool{false, true} {
+		b.Run(map[bool]string{false: "without", true: "with"}[with], func(b *testing.B) {
+			tr := serve(b, Options{})
+			before, _, _ := heap()
+			all := make([]*lean, n)
+			for i := range all {
+				all[i] = newLean(b)
+				// The transport-wide extension of sound and picture alike, so that feedback speaks of both.
+				all[i].codecs += "a=extmap:2 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\n"
+				all[i].join(tr, nil, "recvonly", func(o *PeerOptions) {
+					if with {
+						o.Link = bwe.NewLink(bwe.Options{})
+					}
+				})
+				all[i].check(true)
+				if err := all[i].shake(); err != nil {
+					b.Fatal(err)
+				}
+				all[i].states.want(b, Connected)
+				all[i].drop()
+			}
+			batch := tr.NewBatch()
+			b.ReportAllocs()
+			start, packets := cpu(b), 0
+			for b.Loop() {
+				for _, c := range all {
+					l := c.peer.Sink(media.Video)
+					for k := range frame {
+						l.Write(batch, media.Header{Seq: seq + uint16(k)}, payload)
+					}
+				}
+				seq += frame
+				packets += frame * n
+				batch.Flush()
+			}
+			b.ReportMetric((cpu(b)-start)/float64(packets)*1e6, "cpu-s/Mpkt")
+			after, _, _ := heap()
+			b.ReportMetric(float64(after-before)/n/1024, "heap-KiB/viewer")
+			if with != all[0].peer.tx.wide {
+				b.Fatalf("wide is %v", all[0].peer.tx.wide)
+			}
+		})
+	}
+}

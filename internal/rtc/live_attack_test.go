@@ -98,7 +98,7 @@ func TestLiveStage_ForgeriesHarmNobody_Row28_Row32(t *testing.T) {
 	stop := make(chan struct{})
 	hits := make(chan struct{}, 1)
 	attack.Go(func() {
-		f := &forger{random: rand.New(rand.NewPCG(1, 2)), hello: hello, ufrag: "abcdefgh:ijkl"} //nolint:gosec // a test
+		f := &forger{random: rand.New(rand.NewPCG(1, 2)), hello: hello, ufrag: "abcdefgh:ijkl"}
 		reader := newReader(tr)
 		for round := 0; ; round++ {
 			for _, peer := range []*Peer{p.peer, v.peer} {
@@ -236,5 +236,28 @@ func TestSDP_DataChannelsAreRefused_Row34(t *testing.T) {
 	defer p.Close()
 	if !bytes.Contains(answer, []byte("m=application 0 ")) {
 		t.Fatalf("a data channel was accepted:\n%s", answer)
+	}
+}
+
+// Row 32: RTCP that is not the peer's own uses up none of what the peer may say in a second.
+func TestRTCP_ForgeriesUseUpNoBudget_Row32(t *testing.T) {
+	tr := serve(t, Options{})
+	c := newLean(t)
+	c.connect(tr, nil, "recvonly")
+	f := &feedbackCounter{}
+	l := c.peer.Sink(media.Video)
+	l.SetFeedback(f)
+	const now = 12345 * time.Second // one second, whatever the machine does
+	reader := newReader(tr)
+	wish := c.rtcp(&rtcp.PictureLossIndication{MediaSSRC: l.main.ssrc})
+	for i := range 3 * rtcpPerSecond {
+		reader.Read(flip(wish, 8+i%4), c.path(tr), now)
+	}
+	if got := tr.counters.BadSRTP.Load(); got != 3*rtcpPerSecond {
+		t.Fatalf("%d forgeries were counted", got)
+	}
+	reader.Read(wish, c.path(tr), now)
+	if f.wishes != 1 {
+		t.Fatal("the peer's own wish went unheard")
 	}
 }

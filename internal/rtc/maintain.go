@@ -60,6 +60,7 @@ func (p *Peer) everySecond(now media.Time) {
 			p.end(Failed)
 			return
 		}
+		p.leaveSilentPath(now)
 		p.sendReports(now)
 		p.restIfIdle(now)
 	}

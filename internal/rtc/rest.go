@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -25,18 +26,18 @@ func (p *Peer) restIfIdle(now media.Time) {
 	p.rx.mu.Lock()
 	proven := len(p.rx.reporter) > 0 || len(p.rx.streams) > 0
 	p.rx.mu.Unlock()
-	if proven {
-		p.wire.rest(now)
+	if proven && p.wire.rest(now) {
+		runtime.Gosched() // many may have joined together: packets go first between two of them
 	}
 }
 
-// rest closes the association and keeps what is needed to restore it.
-func (w *wire) rest(now media.Time) {
+// rest closes the association and keeps what is needed to restore it, unless it is busy. It reports whether it did.
+func (w *wire) rest(now media.Time) bool {
 	w.mu.Lock()
 	conn, l := w.conn, w.line
 	if conn == nil || w.ended || l.closed || len(w.queue) > 0 || now-w.heard < restAfter {
 		w.mu.Unlock()
-		return
+		return false
 	}
 	w.conn, w.line = nil, nil
 	l.close()
@@ -63,6 +64,7 @@ func (w *wire) rest(now media.Time) {
 			w.p.end(Closed)
 		}
 	}
+	return true
 }
 
 // left tells whether the line's association went to rest, rather than came to its end.

@@ -60,6 +60,22 @@ func TestPeer_FollowsTheFirstCheckFromAReboundAddress_Row20(t *testing.T) {
 	}
 }
 
+// Row 20: consent is given for a path. Media does not go on to one that is not checked any more because another is.
+func TestPeer_LeavesAPathThatHasLostConsent_Row20(t *testing.T) {
+	tr := serve(t, Options{})
+	c := newLean(t)
+	c.connect(tr, nil, "recvonly")
+	before := c.local()
+	c.conn = c.dial()
+	c.priority = []byte{0x6e, 0, 0, 1}
+	c.check(false)
+	c.peer.leaveSilentPath(media.Now())
+	c.wantRemote(before, "consent lasts")
+	c.hush()
+	c.peer.leaveSilentPath(media.Now())
+	c.wantRemote(c.local(), "consent was given for the other path only")
+}
+
 // Row 20: another candidate of the client is not the same one behind another address.
 func TestPeer_KeepsThePathAgainstOtherCandidatesThatAreNotNominated_Row20(t *testing.T) {
 	tr := serve(t, Options{})

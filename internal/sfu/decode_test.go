@@ -24,7 +24,7 @@ func TestDownTrack_WhatAMovingViewerGetsIsDecodedWithoutAFault(t *testing.T) {
 	for i, size := range []string{"160x90", "320x180", "640x360"} {
 		films = append(films, encode(t, size, seconds, 15+i*4))
 	}
-	rnd := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // a test's
+	rnd := rand.New(rand.NewPCG(7, 7))
 	h := newHouse(1)
 	var ups []*publisher
 	for i := range films {

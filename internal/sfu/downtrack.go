@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/codec"
+	"github.com/proscenium-live/proscenium/internal/media/pace"
 	"github.com/proscenium-live/proscenium/internal/media/rewrite"
 	"github.com/proscenium-live/proscenium/internal/media/ring"
 )
@@ -48,6 +50,8 @@ type DownTrack struct {
 	index     int    // in share.downs
 	state     state
 	paused    bool
+	thin      bool // wanted; thinning.on follows between two frames
+	thinning  thinner
 	rate      uint32    // of the up-track's clock, Hz
 	notBefore media.Seq // a key frame must start after this to be of use
 	next      media.Seq // of the replay, if replaying
@@ -57,6 +61,10 @@ type DownTrack struct {
 	keyTime   uint32 // the viewer's, of the last key frame
 	numbers   rewrite.Rewriter
 	repeats   repeats
+	pictures  pictures
+	pace      pace.Bucket
+	paceRate  media.Bitrate
+	lagging   bool // replaying because packets had to wait
 	layers
 }
 
@@ -122,12 +130,14 @@ func (d *DownTrack) attach(up *UpTrack, now media.Time) {
 	d.share = nil
 	d.numbers.Forget()
 	d.layers = layers{}
+	d.pictures.turn = true
 	d.shown.Store(up)
 	if up == nil {
 		return
 	}
 	d.share = up.shareOf(d.worker)
-	d.rate = up.track.Codec.ClockRate
+	d.pictures.needed = up.numbering != nil
+	d.rate, d.thinning.spare = up.track.Codec.ClockRate, codec.SpareOf(up.track.Codec.Name)
 	d.seat()
 	d.notBefore = 0
 	d.enter(now)
@@ -162,13 +172,16 @@ func (d *DownTrack) setState(s state) {
 	if d.share != nil {
 		d.share.waiting += btoi(s == waiting) - btoi(d.state == waiting)
 	}
-	d.state = s
+	d.state, d.lagging = s, false
 }
 
 // forward writes packets in the order of their arrival.
 func (d *DownTrack) forward(packets []*ring.Packet, now media.Time) {
 	if d.state != live {
 		return
+	}
+	if d.thin != d.thinning.on {
+		d.setThin()
 	}
 	var sent tally
 	for _, p := range packets {
@@ -177,6 +190,9 @@ func (d *DownTrack) forward(packets []*ring.Packet, now media.Time) {
 			if d.share.up.track.Kind == media.Video {
 				break // a replay, now or later, has the rest of the packets
 			}
+		}
+		if d.pace.On() && !d.mayLeave(p, now) {
+			break
 		}
 		if d.write(p, p.Arrival) {
 			sent.packets++
@@ -202,6 +218,9 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 		}
 		return false
 	}
+	if d.thinning.on && d.leaveOut(p) {
+		return false
+	}
 	seq, ts, ok := d.numbers.Next(p.Seq, p.Timestamp, at)
 	if !ok {
 		return false
@@ -213,10 +232,14 @@ func (d *DownTrack) write(p *ring.Packet, at media.Time) bool {
 		d.keyTime = ts
 		d.stats.keyFrames.Add(1)
 	}
+	payload := p.Payload
+	if d.pictures.needed {
+		payload = d.renumber(payload)
+	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: seq, Timestamp: ts, Marker: p.Marker, Level: p.Level, HasLevel: p.HasLevel,
 		RED: d.share.up.track.Codec.RED,
-	}, p.Payload)
+	}, payload)
 	return true
 }
 

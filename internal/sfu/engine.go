@@ -7,7 +7,7 @@
 // something of it (feedback from its viewer, Switch, Close) leaves a note in its inbox, so viewers share no lock
 // and every call to a Sink comes from one goroutine.
 //
-// Engine.Run owns all goroutines: the workers and the one that repeats key-frame requests. Everything else is
+// Engine.Run owns all goroutines: the workers, and those that repeat requests for key frames and for packets. Everything else is
 // called by others and returns at once.
 //
 // Deliberately not here: who may watch whom (roster, host), encryption and addresses (rtc, packetio), HTTP, SQL
@@ -57,6 +57,7 @@ type Engine struct {
 	hold    time.Duration
 	workers []*worker
 	wishes  wishes
+	retries retries
 }
 
 // NewEngine returns an engine. It spreads nothing until Run.
@@ -76,7 +77,7 @@ func NewEngine(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{log: o.Log, now: o.Now, hold: o.Hold, wishes: wishes{kick: make(chan struct{}, 1)}}
+	e := &Engine{log: o.Log, now: o.Now, hold: o.Hold, wishes: wishes{kick: make(chan struct{}, 1)}, retries: retries{kick: make(chan struct{}, 1)}}
 	for i := range o.Workers {
 		e.workers = append(e.workers, newWorker(i, o))
 	}
@@ -91,6 +92,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		g.Go(func() error { return w.run(ctx) })
 	}
 	g.Go(func() error { return e.wishes.run(ctx, e.now) })
+	g.Go(func() error { return e.retries.run(ctx, e.now) })
 	return g.Wait()
 }
 

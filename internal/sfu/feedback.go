@@ -30,12 +30,14 @@ func (d *DownTrack) Report(r media.Report, _ media.Time) { d.inbox.keepReport(r)
 func (d *DownTrack) serve(now media.Time) {
 	n := &d.worker.notes
 	d.inbox.empty(n)
+	d.setPace(n.pace, now)
 	if n.moved {
 		d.attach(n.to, now)
 	}
 	if n.preferred {
 		d.prefer(n.prefer, now)
 	}
+	d.thin = n.thin
 	if n.paused != d.paused {
 		d.paused = n.paused
 		d.pause(now)
@@ -74,7 +76,7 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 		d.stats.nackUnknown.Add(1)
 		return
 	}
-	up := d.upOf(clock.Epoch())
+	up, by := d.upOf(clock.Epoch())
 	if up == nil {
 		d.stats.nackUnknown.Add(1)
 		return
@@ -93,10 +95,14 @@ func (d *DownTrack) repeat(wire uint16, rtt time.Duration, now media.Time) {
 		d.stats.nackBudget.Add(1)
 		return
 	}
+	if !d.pace.Owe(len(p.Payload), now) {
+		d.stats.nackBudget.Add(1)
+		return
+	}
 	d.sink.Write(d.worker.batch, media.Header{
 		Seq: wire, Timestamp: clock.Time(p.Timestamp), Marker: p.Marker, Repeat: true,
-		Level: p.Level, HasLevel: p.HasLevel, RED: d.share.up.track.Codec.RED,
-	}, p.Payload)
+		Level: p.Level, HasLevel: p.HasLevel, RED: up.track.Codec.RED,
+	}, d.renumberAgain(up, by, p.Payload))
 	d.stats.repeated.Add(1)
 	d.count(tally{packets: 1, bytes: uint64(len(p.Payload))})
 }

@@ -26,6 +26,8 @@ type notes struct {
 	preferred bool
 	paused    bool
 	wantKey   bool
+	thin      bool
+	pace      media.Bitrate
 	to        *UpTrack // if moved
 	prefer    *UpTrack // if preferred
 	rtt       time.Duration
@@ -51,6 +53,12 @@ func (i *inbox) prefer(up *UpTrack) {
 	}
 }
 
+func (i *inbox) pace(rate media.Bitrate) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.notes.pace = rate
+}
+
 func (i *inbox) wants() (paused bool, up *UpTrack) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -73,6 +81,12 @@ func (i *inbox) pause(p bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.notes.paused = p
+}
+
+func (i *inbox) thin(t bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.notes.thin = t
 }
 
 // wantKeyFrame says whether the wish is new.
@@ -110,6 +124,7 @@ func (i *inbox) empty(n *notes) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	n.moved, n.to, n.wantKey, n.paused, n.rtt = i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.paused, i.notes.rtt
+	n.thin, n.pace = i.notes.thin, i.notes.pace
 	n.preferred, n.prefer = i.notes.preferred, i.notes.prefer
 	n.nacked = copy(n.nacks[:], i.notes.nacks[:i.notes.nacked])
 	i.notes.moved, i.notes.to, i.notes.wantKey, i.notes.nacked = false, nil, false, 0

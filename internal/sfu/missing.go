@@ -19,10 +19,11 @@ const (
 	maxTries    = 5                     // the last of which waits 0.8 s: then nobody plays it any more
 )
 
-// missing keeps which packets of a flow have not come, and when to ask for each. It belongs to one goroutine.
+// missing keeps which packets of a flow have not come, and when to ask for each.
 type missing struct {
-	list [maxMissing]lost // by number, ascending
-	n    int
+	list    [maxMissing]lost // by number, ascending
+	n       int
+	givenUp media.Seq // the highest that was asked for in vain
 }
 
 type lost struct {
@@ -53,20 +54,45 @@ func (m *missing) note(first, end media.Seq, now media.Time) int {
 
 // came takes a packet off the list and says whether it was on it.
 func (m *missing) came(seq media.Seq) bool {
-	i, found := slices.BinarySearchFunc(m.list[:m.n], seq, func(l lost, s media.Seq) int { return int(l.seq - s) })
+	i, found := m.find(seq)
 	if found {
 		m.cut(i, i+1)
 	}
 	return found
 }
 
+// has says whether a packet is on the list.
+func (m *missing) has(seq media.Seq) bool {
+	_, found := m.find(seq)
+	return found
+}
+
+func (m *missing) find(seq media.Seq) (int, bool) {
+	return slices.BinarySearchFunc(m.list[:m.n], seq, func(l lost, s media.Seq) int { return int(l.seq - s) })
+}
+
+// next returns when something is due for its time, if there is anything.
+func (m *missing) next() (at media.Time, some bool) {
+	for _, l := range m.list[:m.n] {
+		due := l.next
+		if l.tries == 0 {
+			due = l.since + lateByTime
+		}
+		if !some || due < at {
+			at, some = due, true
+		}
+	}
+	return at, some
+}
+
 // due writes to dst the numbers to ask for now and returns them, and how many were given up. head is the
-// highest number that came.
+// highest number that came, 0 to go by time alone.
 func (m *missing) due(now media.Time, head media.Seq, dst []uint16) (ask []uint16, gaveUp int) {
 	kept := 0
 	for _, l := range m.list[:m.n] {
 		if l.tries == maxTries && now >= l.next {
 			gaveUp++
+			m.givenUp = max(m.givenUp, l.seq)
 			continue
 		}
 		if l.late(now, head) && len(dst) < cap(dst) {

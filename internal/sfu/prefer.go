@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/media"
+	"github.com/proscenium-live/proscenium/internal/media/codec"
 )
 
 const (
@@ -29,6 +30,7 @@ type layers struct {
 type pastLayer struct {
 	up    *UpTrack
 	epoch uint16
+	by    codec.Shift // of its pictures
 }
 
 // Prefer has the viewer see another layer of the publication it sees: up is of the same kind and codec, and made of
@@ -101,7 +103,7 @@ func (d *DownTrack) tryMove(now media.Time) {
 		d.attach(u, now) // nothing is shown yet: the sooner the better
 	case now-arrival > maxBehind:
 		u.WantKeyFrame(now)
-	case d.state == replaying || d.amidFrame() && now-arrival < frameWait:
+	case d.state == replaying && !d.lagging || d.amidFrame() && now-arrival < frameWait:
 		// The next packets of the layer bring us back here.
 	default:
 		d.move(start, ts, arrival)
@@ -110,7 +112,7 @@ func (d *DownTrack) tryMove(now media.Time) {
 
 // amidFrame says whether the rest of a frame is still to come.
 func (d *DownTrack) amidFrame() bool {
-	if d.state != live {
+	if d.state != live && !d.lagging {
 		return false
 	}
 	last := d.share.up.ring.At(d.numbers.Top())
@@ -126,7 +128,8 @@ func (d *DownTrack) move(start media.Seq, ts uint32, arrival media.Time) {
 	to, next := d.target, d.timeFor(d.target.up, ts, arrival)
 	d.setState(idle)
 	d.unseat()
-	d.past[1], d.past[0] = d.past[0], pastLayer{d.share.up, d.numbers.Epoch()}
+	d.past[1], d.past[0] = d.past[0], pastLayer{d.share.up, d.numbers.Epoch(), d.pictures.by}
+	d.pictures.turn = true
 	d.share = to
 	d.seat() // before stay: somebody has to keep the share's place
 	d.stay()
@@ -179,15 +182,16 @@ func (d *DownTrack) timeFor(up *UpTrack, ts uint32, arrival media.Time) uint32 {
 	return byReport
 }
 
-// upOf returns the layer that was shown in an epoch of the numbers, nil if that is long ago.
-func (d *DownTrack) upOf(epoch uint16) *UpTrack {
+// upOf returns the layer that was shown in an epoch of the numbers, and how its pictures were renumbered; nil if that is
+// long ago.
+func (d *DownTrack) upOf(epoch uint16) (*UpTrack, codec.Shift) {
 	if epoch == d.numbers.Epoch() {
-		return d.share.up
+		return d.share.up, d.pictures.by
 	}
 	for _, p := range d.past {
 		if p.up != nil && p.epoch == epoch {
-			return p.up
+			return p.up, p.by
 		}
 	}
-	return nil
+	return nil, codec.Shift{}
 }

@@ -394,7 +394,7 @@ func TestUpTrack_AStormOfKeyFrameWishesIsOneASecondAndLayer_Row32(t *testing.T) 
 	h := newHouse(2)
 	c := h.film(3)
 	var downs []*DownTrack
-	for i := range 3000 {
+	for i := range 999 {
 		downs = append(downs, h.room.AddDown(c.layers[i%3].up, discard{}))
 	}
 	h.turn()

@@ -105,10 +105,14 @@ func TestEngine_TracksMayComeAndGoAtAnyTime(t *testing.T) {
 		})
 	}
 	all.Wait()
+	// On a busy machine those may all have come and gone before a worker had its turn. One that stays gets something.
+	last := &tallying{t: t}
+	room.AddDown(ups[0], last)
+	until(t, func() bool {
+		send(e, ups[0], 5)
+		return got.Load()+last.packets.Load() > 0
+	})
 	room.Close()
-	if got.Load() == 0 {
-		t.Fatal("no viewer got anything")
-	}
 }
 
 func bother(d *DownTrack, ups []*UpTrack) {

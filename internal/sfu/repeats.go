@@ -26,7 +26,7 @@ type verdict uint8
 
 const (
 	granted verdict = iota
-	tooSoon         // it is on its way: not a round trip ago it was repeated
+	tooSoon         // it is on its way: not three quarters of a round trip ago it was repeated
 	tooMany         // the budget is used up
 )
 
@@ -52,7 +52,9 @@ func (r *repeats) allow(wire uint16, rtt time.Duration, sent uint64, now media.T
 		rtt = defaultRTT
 	}
 	l := &r.last[wire%uint16(len(r.last))]
-	if l.valid && l.wire == wire && now-l.at < min(rtt, maxRTT) {
+	// A viewer asks again after a round trip by its own clock and estimate: three quarters of ours leave room for
+	// both, or every second of its requests would come a moment too soon.
+	if l.valid && l.wire == wire && now-l.at < min(rtt, maxRTT)*3/4 {
 		return tooSoon
 	}
 	r.earn(sent, now)

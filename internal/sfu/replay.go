@@ -50,6 +50,9 @@ const (
 func (d *DownTrack) replay(now media.Time) bool {
 	u, top := d.share.up, d.next-1
 	head := u.ring.Head()
+	if d.tooFarBehind(head, now) {
+		return true
+	}
 	var sent tally
 	for ; d.next <= head && sent.packets < replayPart; d.next++ {
 		p := u.ring.At(d.next)
@@ -57,8 +60,16 @@ func (d *DownTrack) replay(now media.Time) bool {
 			continue
 		}
 		if p.Position < d.share.position {
+			if !d.pace.Take(len(p.Payload), now) {
+				p.Release()
+				break
+			}
+			at := now
+			if d.lagging {
+				at = p.Arrival
+			}
 			top, d.topTime = d.next, p.Timestamp
-			if d.write(p, now) {
+			if d.write(p, at) {
 				sent.packets++
 				sent.bytes += uint64(len(p.Payload))
 			}

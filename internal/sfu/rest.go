@@ -15,6 +15,8 @@ const wakeGrace = 4 * time.Second
 type rest struct {
 	wake  atomic.Pointer[func()] // not nil: it sleeps
 	woken atomic.Int64           // media.Time plus one; 0 for never
+
+	stalled atomic.Bool // somebody knows that it has stopped
 }
 
 func (r *rest) quiet(now media.Time) bool {
@@ -24,6 +26,9 @@ func (r *rest) quiet(now media.Time) bool {
 	woken := r.woken.Load()
 	return woken != 0 && now-media.Time(woken-1) < wakeGrace
 }
+
+// Stall says that the track has stopped, or has not, for who knows sooner than Alive does.
+func (u *UpTrack) Stall(stalled bool) { u.rest.stalled.Store(stalled) }
 
 // Sleep says that the track's sender was told to stop, because nobody wants it. It still counts as alive. wake is called
 // once when it is wanted again, from the goroutine that wants it, and must not block.

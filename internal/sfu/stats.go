@@ -12,7 +12,7 @@ import (
 type UpStats struct {
 	Packets    uint64 // handed in
 	Bytes      uint64 // of payload
-	Once       uint64 // of these, without what came twice: what the publisher's encoder makes
+	Once       uint64 // of these, without what came twice, and without redundancy: what the publisher's encoder makes
 	Frames     uint64 // ended: packets with the marker
 	KeyFrames  uint64
 	Lost       uint64 // asked for in vain
@@ -80,6 +80,8 @@ type DownStats struct {
 	Replays   uint64 // starts from the cache
 	LostPlace uint64 // times that it had to begin again at a key frame
 	Moves     uint64 // from one layer to another
+	Thinned   uint64 // packets left out
+	Waits     uint64 // times that packets had to wait for the pace
 	// Why packets the viewer asked for were not repeated.
 	NackOverflow, NackBudget, NackRecent, NackUnknown uint64
 
@@ -88,9 +90,9 @@ type DownStats struct {
 
 // downCounters are added to by one worker; the viewer's feedback adds to the last line.
 type downCounters struct {
-	packets, bytes, frames, keyFrames, repeated, replays, lostPlace, moves atomic.Uint64
-	nackBudget, nackRecent, nackUnknown                                    atomic.Uint64
-	nacked, nackOverflow, plis                                             atomic.Uint64
+	packets, bytes, frames, keyFrames, repeated, replays, lostPlace, moves, thinned, waits atomic.Uint64
+	nackBudget, nackRecent, nackUnknown                                                    atomic.Uint64
+	nacked, nackOverflow, plis                                                             atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -99,7 +101,8 @@ func (d *DownTrack) Stats() DownStats {
 	return DownStats{
 		Packets: c.packets.Load(), Bytes: c.bytes.Load(), Frames: c.frames.Load(), KeyFrames: c.keyFrames.Load(),
 		Repeated: c.repeated.Load(), Nacked: c.nacked.Load(), Plis: c.plis.Load(), Replays: c.replays.Load(),
-		LostPlace: c.lostPlace.Load(), Moves: c.moves.Load(), NackOverflow: c.nackOverflow.Load(), NackBudget: c.nackBudget.Load(),
+		LostPlace: c.lostPlace.Load(), Moves: c.moves.Load(), Thinned: c.thinned.Load(), Waits: c.waits.Load(),
+		NackOverflow: c.nackOverflow.Load(), NackBudget: c.nackBudget.Load(),
 		NackRecent: c.nackRecent.Load(), NackUnknown: c.nackUnknown.Load(), Report: d.inbox.lastReport(),
 	}
 }

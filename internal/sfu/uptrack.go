@@ -17,11 +17,12 @@ type UpTrack struct {
 	track  media.Track
 	ring   *ring.Ring
 	shares []share // one per worker
-	closed atomic.Bool
+
+	numbering codec.Numbering // of pictures; nil if the codec has none
+	closed    atomic.Bool
 
 	// Of the goroutine that hands in packets.
 	numbers sequence
-	missing missing
 	frame   keyFrame
 	read    codec.Reader // of the payloads of a picture
 	order   order
@@ -34,7 +35,15 @@ type UpTrack struct {
 	wish  wish
 	stats upCounters
 	rate  rateMeter
-	rest  rest
+	spare codec.SpareReader // nil if all frames are needed
+
+	rest rest
+
+	missingMu sync.Mutex
+	missing   missing
+	lacks     atomic.Int32 // missing.n, for who looks whether there is anything to do
+	givenUp   atomic.Int64 // missing.givenUp, likewise
+	retry     retry
 
 	reportMu sync.Mutex
 	report   media.SenderReport
@@ -50,8 +59,9 @@ func newUpTrack(r *Room, source media.Source) *UpTrack {
 	u := &UpTrack{
 		room: r, source: source, track: track, ring: ring.New(slots), numbers: newSequence(),
 		shares: make([]share, len(r.engine.workers)), read: codec.ReaderOf(track.Codec.Name),
+		numbering: codec.NumberingOf(track.Codec.Name), spare: codec.SpareOf(track.Codec.Name),
 	}
-	u.wish.place.thing = u
+	u.wish.place.thing, u.retry.place.thing = u, u
 	u.holder = newHolder(r.engine.hold, u.spread)
 	for i := range u.shares {
 		s := &u.shares[i]
@@ -73,13 +83,17 @@ func (u *UpTrack) Receive(p *media.Packet) {
 		u.stats.strays.Add(1)
 		return
 	}
+	if seq < head && u.tooLate(seq) {
+		u.stats.late.Add(1)
+		return
+	}
 	says := u.describe(p)
 	if !u.put(seq, p, says.Key) {
 		u.numbers.head = head // as if it hadn't come
 		return
 	}
 	if len(p.Payload) > 0 {
-		u.rate.count(len(p.Payload), p.Arrival)
+		u.rate.count(len(p.Payload), u.spare != nil && u.spare(p.Payload), p.Arrival)
 	}
 	u.count(seq, head, p, says)
 	u.fresh = true
@@ -88,7 +102,7 @@ func (u *UpTrack) Receive(p *media.Packet) {
 	case head == 0:
 	case seq > head+1:
 		u.noteMissing(head+1, seq, p.Arrival)
-	case seq < head && u.missing.came(seq):
+	case seq < head && u.came(seq):
 		u.stats.recovered.Add(1)
 	}
 	if u.track.Kind == media.Video && u.frame.came(u.ring, seq, p, says) {
@@ -123,7 +137,11 @@ func (u *UpTrack) describe(p *media.Packet) codec.Description {
 // count takes what a packet adds to what its publisher sends. It is called for packets that came for the first time,
 // head being the highest number before.
 func (u *UpTrack) count(seq, head media.Seq, p *media.Packet, says codec.Description) {
-	u.stats.once.Add(uint64(len(p.Payload)))
+	own := p.Payload
+	if u.track.Codec.RED != 0 {
+		own = codec.PrimaryOfRED(own)
+	}
+	u.stats.once.Add(uint64(len(own)))
 	if u.track.Kind != media.Video || len(p.Payload) == 0 {
 		return
 	}
@@ -147,23 +165,6 @@ func (u *UpTrack) put(seq media.Seq, p *media.Packet, key bool) bool {
 	return false
 }
 
-// noteMissing remembers the numbers from first up to but without end for RequestPackets.
-func (u *UpTrack) noteMissing(first, end media.Seq, now media.Time) {
-	if end-first > maxGap { // the sender began anew, or the line broke: nobody misses those numbers
-		u.missing.n = 0
-		return
-	}
-	u.gaveUp(u.missing.note(first, end, now), now)
-}
-
-// gaveUp counts packets that won't come. Without them the picture stays broken up to the next key frame.
-func (u *UpTrack) gaveUp(n int, now media.Time) {
-	if n > 0 {
-		u.stats.lost.Add(uint64(n))
-		u.WantKeyFrame(now)
-	}
-}
-
 // ReceiveReport takes a sender report.
 func (u *UpTrack) ReceiveReport(r media.SenderReport) {
 	u.reportMu.Lock()
@@ -175,8 +176,8 @@ func (u *UpTrack) ReceiveReport(r media.SenderReport) {
 
 // Flush asks for what is missing and has what is new spread.
 func (u *UpTrack) Flush(now media.Time) {
-	if u.missing.n > 0 {
-		u.requestMissing(now)
+	if u.lacks.Load() > 0 {
+		u.requestMissing(now, u.numbers.head, u.ask16[:0])
 	}
 	if !u.fresh || u.partial && u.holder.hold(now) {
 		return
@@ -193,15 +194,6 @@ func (u *UpTrack) spread() {
 			s.worker.spreadSoon(s)
 		}
 	}
-}
-
-func (u *UpTrack) requestMissing(now media.Time) {
-	ask, gaveUp := u.missing.due(now, u.numbers.head, u.ask16[:0])
-	if len(ask) > 0 {
-		u.stats.nacks.Add(uint64(len(ask)))
-		u.source.RequestPackets(ask)
-	}
-	u.gaveUp(gaveUp, now)
 }
 
 // WantKeyFrame has the publisher asked for a key frame, at most once a second; the wish stands until one comes.

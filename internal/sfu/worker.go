@@ -29,7 +29,8 @@ type worker struct {
 	held    [bunch]*ring.Packet
 	replays []*DownTrack // under way
 	notes   notes        // of the down-track being served
-	oldest  media.Time   // arrival of the oldest packet of this turn, -1 for none
+	room    [media.MaxPacket]byte
+	oldest  media.Time // arrival of the oldest packet of this turn, -1 for none
 	sent    tally
 	stats   workerCounters
 }

@@ -15,10 +15,11 @@ import (
 
 // Codes that only this package gives.
 const (
-	preconditionFailed live.Reason = "PRECONDITION_FAILED"
-	methodNotAllowed   live.Reason = "METHOD_NOT_ALLOWED"
-	internal           live.Reason = "INTERNAL"
-	notFound           live.Reason = "NOT_FOUND"
+	preconditionFailed   live.Reason = "PRECONDITION_FAILED"
+	preconditionRequired live.Reason = "PRECONDITION_REQUIRED"
+	methodNotAllowed     live.Reason = "METHOD_NOT_ALLOWED"
+	internal             live.Reason = "INTERNAL"
+	notFound             live.Reason = "NOT_FOUND"
 )
 
 // allow sets the CORS headers, and answers preflights and methods that are not allowed. It returns true if it has answered.
@@ -92,6 +93,8 @@ func statusOf(err error) (int, live.Reason) {
 		return http.StatusRequestEntityTooLarge, reason
 	case preconditionFailed:
 		return http.StatusPreconditionFailed, reason
+	case preconditionRequired:
+		return http.StatusPreconditionRequired, reason
 	}
 	status, code := http.StatusInternalServerError, internal
 	switch live.KindOf(err) {

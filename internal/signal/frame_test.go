@@ -59,6 +59,7 @@ func FuzzReadRequest(f *testing.F) {
 		`{"type":"SET_MEDIA_STATE","payload":{"audioMuted":true,"videoStopped":false}}`,
 		`{"type":"STATS","payload":{"subscriptions":[{"participantId":"ada","framesDecoded":9,"framesDropped":1}]}}`,
 		`{"type":"EXCHANGE_TOKEN","payload":{"token":"a.b.c"}}`,
+		`{"type":"SET_SUBSCRIPTION","payload":{"participantId":"ada","layer":"auto","maxWidth":640,"audio":false}}`,
 		`{"type":"SET_MEDIA_STATE","payload":[]}`, `{"type":null}`, `{"type":"\ud800"}`, "\xef\xbb\xbf{}", `{"a":{"a":{"a":[[[[`,
 	} {
 		f.Add([]byte(seed))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/proscenium-live/proscenium/internal/host"
 	"github.com/proscenium-live/proscenium/internal/live"
+	"github.com/proscenium-live/proscenium/internal/roster"
 	"github.com/proscenium-live/proscenium/internal/rtc"
 )
 
@@ -174,6 +175,9 @@ func TestMedia_RestartsICE(t *testing.T) {
 	if resp, body := patch(`"another"`, frag); resp.StatusCode != http.StatusPreconditionFailed || code(t, resp, body) != "PRECONDITION_FAILED" {
 		t.Errorf("a wrong If-Match gives %d", resp.StatusCode)
 	}
+	if resp, body := patch("", frag); resp.StatusCode != http.StatusPreconditionRequired || code(t, resp, body) != "PRECONDITION_REQUIRED" {
+		t.Errorf("no If-Match gives %d", resp.StatusCode)
+	}
 	resp, body := patch("*", frag)
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != typeFrag || resp.Header.Get("ETag") == ada.etag {
 		t.Fatalf("a restart gives %d, etag %s: %s", resp.StatusCode, resp.Header.Get("ETag"), body)
@@ -185,7 +189,11 @@ func TestMedia_RestartsICE(t *testing.T) {
 	if resp, body := patch(resp.Header.Get("ETag"), candidate); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("a candidate gives %d %s", resp.StatusCode, body)
 	}
-	if resp, body := patch("", "nonsense"); resp.StatusCode != http.StatusBadRequest || code(t, resp, body) != "INVALID_OFFER" {
+	// What belongs to the ICE session before is late.
+	if resp, body := patch(ada.etag, candidate); resp.StatusCode != http.StatusPreconditionFailed || code(t, resp, body) != "PRECONDITION_FAILED" {
+		t.Errorf("a candidate of the session before gives %d", resp.StatusCode)
+	}
+	if resp, body := patch("*", "nonsense"); resp.StatusCode != http.StatusBadRequest || code(t, resp, body) != "INVALID_OFFER" {
 		t.Errorf("nonsense gives %d", resp.StatusCode)
 	}
 }
@@ -376,5 +384,59 @@ func TestTokens_AppearNowhere(t *testing.T) {
 	}
 	if strings.Contains(said.String(), strings.Split(good, ".")[0]) {
 		t.Error("a token's header was said")
+	}
+}
+
+// docs/signalling.md 1.4: whose publication breaks a rule is told which on its socket, and stays.
+func TestMedia_ABrokenRuleIsTold(t *testing.T) {
+	h := open(t, houseOptions{host: func(o *host.Options) { o.Rules = host.Rules{AudioBitrate: 8} }})
+	socket := h.dial(h.token("ada"), "")
+	socket.expect(typeState)
+	ada := h.published("ada")
+	socket.expect(typeUpdate)
+	over, shown := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(shown)
+		ada.show('a', over)
+	}()
+	told := socket.expect(typeError).Payload
+	if told.Code != string(live.BitrateExceeded) || !strings.Contains(told.Message, "limits.publish_audio_bitrate") {
+		t.Errorf("told %+v", told)
+	}
+	close(over)
+	<-shown
+	if u := socket.expect(typeUpdate).Payload; u.Changes[0].Op != roster.OpLeave {
+		t.Errorf("told %+v", u)
+	}
+	ada.over()
+	until(t, "the facts", func() bool { return h.factsOf("ada") == "JOINED PUBLISH_STARTED PUBLISH_ERROR PUBLISH_STOPPED" })
+	socket.send(`{"type":"PING"}`)
+	socket.expect(typePong)
+}
+
+// media-features.md 7.4: a publication in another codec is refused, and the event says which of both was wrong.
+func TestMedia_ARefusedCodecIsTold(t *testing.T) {
+	h := open(t, houseOptions{})
+	h.dial(h.token("eve"), "").expect(typeState) // somebody is there: the stage has a session
+	pcmu := "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
+	for id, c := range map[live.ParticipantID]struct {
+		offer string
+		want  live.Reason
+	}{
+		"ada": {strings.ReplaceAll(videoOffer("sendonly"), "H264", "VP8"), live.InvalidVideoCodec},
+		"bob": {videoOffer("sendonly") + pcmu, live.InvalidAudioCodec},
+	} {
+		resp, body := h.call(http.MethodPost, "/whip", h.token(id), typeSDP, c.offer)
+		if got := code(t, resp, body); resp.StatusCode != http.StatusNotAcceptable || got != "UNSUPPORTED_CODEC" {
+			t.Errorf("%s gets %d %s", id, resp.StatusCode, got)
+		}
+		until(t, "the fact", func() bool { return h.factsOf(id) == "PUBLISH_ERROR" })
+		h.mu.Lock()
+		for _, f := range h.facts {
+			if f.Participant == id && f.ErrorCode != c.want {
+				t.Errorf("%s: the fact says %s, not %s", id, f.ErrorCode, c.want)
+			}
+		}
+		h.mu.Unlock()
 	}
 }

@@ -10,19 +10,19 @@ import (
 
 func TestReadWish_NamesWhatIsWrong(t *testing.T) {
 	for payload, want := range map[string]string{
-		``:                                           "not an object",
-		`null`:                                       "not an object",
-		`[]`:                                         "not an object",
-		`{}`:                                         "participantId",
-		`{"participantId":7}`:                        "participantId",
-		`{"participantId":""}`:                       "participantId",
-		`{"participantId":"a","layer":1}`:            "layer",
-		`{"participantId":"a","layer":""}`:           "layer",
-		`{"participantId":"a","maxWidth":1.5}`:       "maxWidth",
-		`{"participantId":"a","maxWidth":-1}`:        "maxWidth",
-		`{"participantId":"a","maxHeight":1e9}`:      "maxHeight",
-		`{"participantId":"a","audio":"yes"}`:        "audio",
-		`{"participantId":"a","video":0}`:            "video",
+		``:                                      "not an object",
+		`null`:                                  "not an object",
+		`[]`:                                    "not an object",
+		`{}`:                                    "participantId",
+		`{"participantId":7}`:                   "participantId",
+		`{"participantId":""}`:                  "participantId",
+		`{"participantId":"a","layer":1}`:       "layer",
+		`{"participantId":"a","layer":""}`:      "layer",
+		`{"participantId":"a","maxWidth":1.5}`:  "maxWidth",
+		`{"participantId":"a","maxWidth":-1}`:   "maxWidth",
+		`{"participantId":"a","maxHeight":1e9}`: "maxHeight",
+		`{"participantId":"a","audio":"yes"}`:   "audio",
+		`{"participantId":"a","video":0}`:       "video",
 		`{"participantId":"a","layer":{"rid":"hi"}}`: "layer",
 	} {
 		_, err := readRequest([]byte(`{"type":"SET_SUBSCRIPTION","payload":` + string(orNull(payload)) + `}`))

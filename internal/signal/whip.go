@@ -116,7 +116,11 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, c live.Claims, i
 	if err != nil {
 		return err
 	}
-	if !matches(r.Header.Values("If-Match"), etag) {
+	wanted := r.Header.Values("If-Match")
+	if len(wanted) == 0 {
+		return live.Refuse(live.Conflict, preconditionRequired, `the request has no If-Match: the tag of the ICE session, or "*" for a restart`)
+	}
+	if !matches(wanted, etag) {
 		return live.Refuse(live.Conflict, preconditionFailed, "If-Match names an ICE session that is over")
 	}
 	frag, err := h.body(w, r, typeFrag)
@@ -138,11 +142,8 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, c live.Claims, i
 	return nil
 }
 
-// matches reports whether If-Match, if it was sent, names the tag (RFC 9110 section 13.1.1).
+// matches reports whether If-Match names the tag (RFC 9110 section 13.1.1).
 func matches(header []string, etag string) bool {
-	if len(header) == 0 {
-		return true
-	}
 	for _, line := range header {
 		for tag := range strings.SplitSeq(line, ",") {
 			if tag = strings.TrimSpace(tag); tag == "*" || tag == `"`+etag+`"` {

@@ -182,5 +182,21 @@ func TestReplication_IsOnceAtATime(t *testing.T) {
 			}
 			return nil
 		})
+		for _, c := range []struct {
+			before time.Duration
+			left   int
+		}{{time.Minute, 2}, {2 * time.Minute, 1}} {
+			write(t, s, func(tx *store.Tx) error {
+				_, err := tx.PruneHistory(ctx, start.Add(c.before), 9)
+				if err != nil {
+					return err
+				}
+				list, err := tx.Replications(ctx, a, "p", store.Cursor{}, 9)
+				if len(list) != c.left || err == nil && list[0].State != live.ReplicationActive {
+					t.Errorf("kept %+v", list)
+				}
+				return err
+			})
+		}
 	})
 }

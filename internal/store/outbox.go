@@ -130,7 +130,7 @@ func (t *Tx) PutReported(ctx context.Context, node live.NodeID, boot string, seq
 }
 
 // PruneHistory forgets at most limit records of sessions that ended before a time: events, then participants,
-// then the session. It returns how many records those were; there may be more while it is limit.
+// then the session; and of replications that did. It returns how many records those were; there may be more while it is limit.
 func (t *Tx) PruneHistory(ctx context.Context, before time.Time, limit int) (int64, error) {
 	ended := []any{before.UnixMicro(), limit}
 	for _, statement := range []string{
@@ -139,6 +139,8 @@ func (t *Tx) PruneHistory(ctx context.Context, before time.Time, limit int) (int
 		`DELETE FROM participants WHERE (session, id) IN (SELECT p.session, p.id
 			FROM sessions s JOIN participants p ON p.session = s.id WHERE s.ended_at < $1 LIMIT $2)`,
 		`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)`,
+		`DELETE FROM replications WHERE id IN (SELECT id FROM replications
+			WHERE state <> 'ACTIVE' AND ended_at < $1 LIMIT $2)`,
 	} {
 		n, err := affected(t.sql.ExecContext(ctx, statement, ended...))
 		if err != nil {

@@ -22,14 +22,18 @@ type Verifier struct {
 	key  *ecdsa.PublicKey
 	keys Keys // nil: no customer's token is taken
 	turn *turns
+
+	proven *proven
 }
 
 // NewVerifier returns a Verifier of what the holder of key's private half issued.
-func NewVerifier(key *ecdsa.PublicKey) *Verifier { return &Verifier{key: key, turn: newTurns()} }
+func NewVerifier(key *ecdsa.PublicKey) *Verifier {
+	return &Verifier{key: key, turn: newTurns(), proven: new(proven)}
+}
 
 // WithKeys returns a Verifier that also takes what holders of customers' keys have signed.
 func (v *Verifier) WithKeys(keys Keys) *Verifier {
-	return &Verifier{key: v.key, keys: keys, turn: v.turn}
+	return &Verifier{key: v.key, keys: keys, turn: v.turn, proven: v.proven}
 }
 
 // Verify returns what a token says. It returns an Unauthorized error with the reason TokenMissing,
@@ -47,8 +51,11 @@ func (v *Verifier) Verify(raw string, now time.Time) (live.Claims, error) {
 	signed := raw[:strings.LastIndexByte(raw, '.')]
 	switch h.alg {
 	case "KMS":
-		if !v.issued(signed, signature) {
-			return live.Claims{}, invalid("the token's signature is not this server's")
+		if !v.proven.has(raw) {
+			if !v.issued(signed, signature) {
+				return live.Claims{}, invalid("the token's signature is not this server's")
+			}
+			v.proven.put(raw)
 		}
 		return readClaims(body, issuedVersion, now)
 	case "ES384":

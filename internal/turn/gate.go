@@ -121,7 +121,7 @@ func readPeer(m *stun.Message, a stun.RawAttribute) (netip.AddrPort, bool) {
 		return netip.AddrPort{}, false
 	}
 	addr, ok := netip.AddrFromSlice(x.IP)
-	return netip.AddrPortFrom(addr.Unmap(), uint16(x.Port)), ok //nolint:gosec // read from 16 bits
+	return netip.AddrPortFrom(addr.Unmap(), uint16(x.Port)), ok
 }
 
 // sourceOf returns what stands for one customer of a network: an IPv4 address, or the /64 of an IPv6 one.

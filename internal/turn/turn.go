@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,16 +171,11 @@ func (s *Server) listen(ctx context.Context) error {
 	guard := newGuard(s)
 	var config net.ListenConfig
 	if s.o.Listen != "" {
-		l, err := config.Listen(ctx, "tcp", s.o.Listen)
+		l, udp, err := listenBoth(ctx, config, s.o.Listen)
 		if err != nil {
-			return fmt.Errorf("listen tcp: %w", err)
+			return err
 		}
-		s.tcp = newListener(l, nil, guard, s.o)
-		udp, err := config.ListenPacket(ctx, "udp", l.Addr().String())
-		if err != nil {
-			return fmt.Errorf("listen udp: %w", err)
-		}
-		s.udp = newSocket(udp, guard)
+		s.tcp, s.udp = newListener(l, nil, guard, s.o), newSocket(udp, guard)
 	}
 	if s.o.ListenTLS != "" {
 		l, err := config.Listen(ctx, "tcp", s.o.ListenTLS)
@@ -189,6 +185,29 @@ func (s *Server) listen(ctx context.Context) error {
 		s.tls = newListener(l, s.o.TLS, guard, s.o)
 	}
 	return nil
+}
+
+// listenBoth binds TCP and UDP of one number. With port 0, the number that the kernel gave for TCP may be taken for
+// UDP: then another is tried.
+func listenBoth(ctx context.Context, config net.ListenConfig, address string) (net.Listener, net.PacketConn, error) {
+	attempts := 1
+	if strings.HasSuffix(address, ":0") {
+		attempts = 20
+	}
+	for i := 1; ; i++ {
+		l, err := config.Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, nil, fmt.Errorf("listen tcp: %w", err)
+		}
+		udp, err := config.ListenPacket(ctx, "udp", l.Addr().String())
+		if err == nil {
+			return l, udp, nil
+		}
+		_ = l.Close()
+		if i == attempts {
+			return nil, nil, fmt.Errorf("listen udp: %w", err)
+		}
+	}
 }
 
 func (s *Server) closeListeners() {

@@ -41,6 +41,23 @@ test('one publishes by the console, another watches by a link', { timeout: 120_0
     assert.equal(await b.locator('.tile-name').textContent(), 'Ada');
   });
 
+  await t.test('B chooses a smaller picture, and the best that fits again', async () => {
+    const quality = b.locator(`${tile} .quality`);
+    await b.locator(`${tile} .quality[data-layer=high]`).waitFor();
+    await quality.locator('summary').click();
+    await b.getByLabel('Quality', { exact: true }).selectOption('180p');
+    await b.locator(`${tile} .quality[data-layer=low]`).waitFor();
+    await b.waitForFunction((q) => document.querySelector(q).videoHeight === 180, `${tile} video`);
+    await b.getByLabel('Quality', { exact: true }).selectOption('Best that fits');
+    await b.locator(`${tile} .quality[data-layer=high]`).waitFor();
+    await b.waitForFunction((q) => document.querySelector(q).videoHeight === 720, `${tile} video`);
+    await quality
+      .getByText(/ kbit\/s|Mbit\/s/)
+      .first()
+      .waitFor();
+    await b.keyboard.press('Escape');
+  });
+
   await t.test('A mutes and stops video, and B sees each', async () => {
     await a.getByRole('button', { name: 'Mute' }).click();
     await b.locator(`${tile} [data-muted=audio]`).waitFor();

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/proscenium-live/proscenium/internal/api"
-	"github.com/proscenium-live/proscenium/internal/bus"
 	"github.com/proscenium-live/proscenium/internal/bus/inproc"
 	"github.com/proscenium-live/proscenium/internal/control"
 	"github.com/proscenium-live/proscenium/internal/live"
@@ -25,14 +24,6 @@ type air struct {
 	on []live.Stream
 }
 
-func (a *air) Start(context.Context, live.Replication) (live.SessionID, error) {
-	return live.NewSessionID(), nil
-}
-
-func (a *air) Stop(context.Context, live.Replication) error { return nil }
-
-func (a *air) Goes(context.Context, live.Replication) (bool, error) { return true, nil }
-
 // broadcasts is the part of air that channels see.
 type broadcasts struct{ *air }
 
@@ -46,7 +37,7 @@ func (b broadcasts) Stop(context.Context, live.ARN) error                { retur
 func (b broadcasts) PutMetadata(context.Context, live.ARN, string) error { return nil }
 
 // TestKit_WhatNeedsMediaIsAnsweredInTheContractsShape runs the cases that a server without the media side of
-// replications and channels cannot pass. They are not on the page.
+// channels cannot pass. They are not on the page.
 func TestKit_WhatNeedsMediaIsAnsweredInTheContractsShape(t *testing.T) {
 	contracts, err := kit.Contracts()
 	if err != nil {
@@ -66,14 +57,14 @@ func TestKit_WhatNeedsMediaIsAnsweredInTheContractsShape(t *testing.T) {
 	}
 }
 
-// onAir starts the API with a media side, somebody who publishes, and a channel that is live.
+// onAir starts the API with a media side and a channel that is live.
 func onAir(t *testing.T) (kit.Target, map[string]string) {
 	t.Helper()
 	media, b := &air{}, inproc.New()
 	svc, err := control.Open(t.Context(), control.Options{
 		Store: storetest.Open(t, storetest.SQLite(t)), Bus: b, Node: live.NewNodeID(), Region: region, Account: account,
 		Endpoints:  live.Endpoints{Events: "ws://127.0.0.1:7400/events", WHIP: "http://127.0.0.1:7400/whip", RTMP: "rtmp://127.0.0.1:1935/app/"},
-		Replicator: media, Broadcasts: broadcasts{media},
+		Broadcasts: broadcasts{media},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,14 +80,6 @@ func onAir(t *testing.T) (kit.Target, map[string]string) {
 			}
 		}
 	})
-	source, replicas := newStage(t, svc), newStage(t, svc)
-	session := live.NewSessionID()
-	if _, err := b.Subscribe(bus.AskParticipant(source.ID), "", bus.Serve(
-		func(context.Context, live.AskParticipant) (live.ParticipantAnswer, error) {
-			return live.ParticipantAnswer{Session: session, Publishing: true}, nil
-		})); err != nil {
-		t.Fatal(err)
-	}
 	channel, _, err := svc.Channels.Create(t.Context(), control.CreateChannel{})
 	if err != nil {
 		t.Fatal(err)
@@ -108,16 +91,6 @@ func onAir(t *testing.T) (kit.Target, map[string]string) {
 		Endpoints: map[string]string{kit.Realtime: server.URL, kit.Channel: server.URL}, Region: region, Key: key, Secret: secret,
 	}
 	return target, map[string]string{
-		"account": account, "region": region, "pubStage": source.ARN.String(), "replicas": replicas.ARN.String(),
-		"session": string(session), "participant": "somebody", "onAir": channel.ARN.String(),
+		"account": account, "region": region, "onAir": channel.ARN.String(),
 	}
-}
-
-func newStage(t *testing.T, svc *control.Service) live.Stage {
-	t.Helper()
-	stage, _, err := svc.Stages.Create(t.Context(), control.CreateStage{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stage
 }

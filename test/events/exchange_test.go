@@ -88,6 +88,7 @@ func TestEvents_OfExchangesAndReplications(t *testing.T) {
 	if err := publish(t, ada); err != nil {
 		t.Fatal(err)
 	}
+	within(t, "the publication", func() bool { return slices.Contains(history(n, here, ada.Session(), "ada"), "PUBLISH_STARTED") })
 	n.Call("StartParticipantReplication", map[string]string{
 		"sourceStageArn": here, "destinationStageArn": there, "participantId": "ada",
 	}, nil)

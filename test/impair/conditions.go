@@ -10,8 +10,8 @@ import (
 // hold.
 const defaultQueue = 300 * time.Millisecond
 
-// minQueue is the least that a queue holds, in bytes: otherwise slow lines could not take a single frame.
-const minQueue = 8 * 1500
+// minQueue is the least that a queue holds, in bytes: otherwise slow lines could not take a single key frame.
+const minQueue = 20 * 1500
 
 // Conditions are what one direction of a line does to packets. The zero value passes them on at once.
 type Conditions struct {
@@ -22,7 +22,7 @@ type Conditions struct {
 	Reorder   float64       // share of packets that do without Jitter and half of Delay, and so overtake others
 	Duplicate float64       // share of packets that arrive twice
 	Rate      int           // bits per second; 0: no limit
-	Queue     int           // bytes that wait for a limited line, more are dropped; 0: what leaves in 300 ms
+	Queue     int           // bytes that wait for a limited line, more are dropped; 0: what leaves in 300 ms, and 30 kB at least
 }
 
 // Symmetric splits a round trip: each direction takes half of it and loses the share.

@@ -114,12 +114,19 @@ func (l *Link) Stats() Stats {
 	return s
 }
 
-// Congested says whether the line bore less than was sent in the last moments: a queue stands, or packets are lost
-// that weren't before.
+// Congested says whether the line has borne less than was sent in the last moments: a queue stands, packets are lost that
+// weren't before, or the far end says so. An estimate alone may be out of date.
 func (l *Link) Congested(now media.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.cutAt > 0 && (now-l.cutAt < time.Second || l.sum.queue > plateau && now-l.sum.at < stale)
+	s := &l.sum
+	switch {
+	case now-s.at > stale:
+		return false
+	case !s.transport && s.remote > 0: // the far end's own word
+		return true
+	}
+	return l.cutAt > 0 && (now-l.cutAt < time.Second || s.queue > plateau || s.sent > media.Bitrate(l.estimate) && !l.loss.fine())
 }
 
 // publish makes the estimate the budget and says whether that is news.

@@ -72,6 +72,10 @@ func (s *losses) look(l *Link, now media.Time) {
 
 // conclude ends a trial. If as much is lost as before, and no queue stands, the estimate was not to blame.
 func (s *losses) conclude(l *Link) {
+	if float64(l.sum.sent) > l.estimate*1.15 {
+		s.trial.at = 0 // nobody has sent less
+		return
+	}
 	if s.smooth > 0.7*s.trial.loss && l.sum.queue < ms(standingDelay) {
 		s.inherent = min(s.smooth, mostInherent)
 		l.estimate = s.trial.before

@@ -152,6 +152,21 @@ func (r *Rewriter) Next(seq media.Seq, ts uint32, at media.Time) (uint16, uint32
 	if r.late != 0 && seq > r.top {
 		r.makeUp(seq, ts)
 	}
+	s := &r.ring[r.newest]
+	if seq < s.first || s.epoch != r.epoch || r.n == 0 {
+		return r.older(seq, ts)
+	}
+	out := seq - s.shift
+	r.top = max(r.top, seq)
+	t := s.Time(ts)
+	if out > r.out {
+		r.out, r.lastTS, r.lastAt = out, t, at
+	}
+	return out.Wire(), t, true
+}
+
+// older is Next for a packet from before the newest span.
+func (r *Rewriter) older(seq media.Seq, ts uint32) (uint16, uint32, bool) {
 	s, next := r.span(seq)
 	if s == nil {
 		return 0, 0, false
@@ -160,12 +175,7 @@ func (r *Rewriter) Next(seq media.Seq, ts uint32, at media.Time) (uint16, uint32
 	if next != nil && out >= next.first-next.shift {
 		return 0, 0, false // it was left out
 	}
-	r.top = max(r.top, seq)
-	t := s.Time(ts)
-	if out > r.out {
-		r.out, r.lastTS, r.lastAt = out, t, at
-	}
-	return out.Wire(), t, true
+	return out.Wire(), s.Time(ts), true
 }
 
 // Drop leaves the packet seq with the time ts out. If it came in order its number is closed and Drop reports

@@ -52,6 +52,7 @@ export async function startServer(...flags) {
   };
   return {
     origin,
+    mediaPort: media,
     output: () => life.output(),
     printed: (pattern) => life.printed(pattern),
     api: (operation, input) => call(origin, operation, input),
@@ -97,7 +98,8 @@ async function start(path, command, env) {
   return { child, exited, printed, output: () => output };
 }
 
-async function freePort() {
+/** A port that nobody on this machine uses, for UDP and TCP. */
+export async function freePort() {
   for (;;) {
     const tcp = createServer().listen(0, '127.0.0.1');
     await once(tcp, 'listening');

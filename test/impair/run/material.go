@@ -19,7 +19,7 @@ type layer struct {
 	kbits         int
 }
 
-var layers = []layer{{"q", 320, 180, 150}, {"h", 640, 360, 500}, {"f", 1280, 720, 1500}}
+var layers = []layer{{"q", 320, 180, 110}, {"h", 640, 360, 450}, {"f", 1280, 720, 1500}}
 
 const (
 	materialSeconds = 20
@@ -64,7 +64,7 @@ func encode(ctx context.Context, folder string) ([]*loop.Loop, error) {
 }
 
 func ffmpeg(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "ffmpeg", append([]string{"-hide_banner", "-loglevel", "error", "-y"}, args...)...)
+	cmd := exec.CommandContext(ctx, "ffmpeg", append([]string{"-hide_banner", "-loglevel", "error", "-y"}, args...)...) //nolint:gosec // our own arguments
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		return errors.New("ffmpeg is needed to make the material")

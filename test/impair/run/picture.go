@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proscenium-live/proscenium/internal/demo/loop"
 	"github.com/proscenium-live/proscenium/internal/media/codec"
 )
 
@@ -208,24 +209,24 @@ func (p *picture) stuck(now time.Duration) time.Duration {
 }
 
 // freezes counts as WebRTC's freezeCount does (webrtc-stats, RTCInboundRtpStreamStats): a frame that comes after
-// at least three times the mean of the last 30 intervals, and at least 150 ms more than it. The time from the last
-// frame to the end counts as well.
+// at least three times the mean of the last 30 intervals, and at least 150 ms more than it. Other than there, before
+// there are five intervals they are taken for a thirtieth of a second, and the time from the last frame to the end counts as well.
 func freezes(frames []frame, from, to time.Duration) (count int, total, longest time.Duration) {
 	var intervals []time.Duration
 	last := time.Duration(-1)
 	judge := func(at time.Duration) {
-		gap := at - last
+		gap, mean := at-last, time.Second/loop.FrameRate
 		if n := len(intervals); n >= freezeSamples {
-			mean := time.Duration(0)
+			mean = 0
 			for _, i := range intervals {
 				mean += i
 			}
 			mean /= time.Duration(n)
-			if gap >= max(3*mean, mean+150*time.Millisecond) && at > from {
-				count++
-				total += at - max(last, from)
-				longest = max(longest, gap)
-			}
+		}
+		if gap >= max(3*mean, mean+150*time.Millisecond) && at > from {
+			count++
+			total += at - max(last, from)
+			longest = max(longest, gap)
 		}
 		intervals = append(intervals, gap)
 		if len(intervals) > freezeHistory {

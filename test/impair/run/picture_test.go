@@ -138,19 +138,32 @@ func TestSound_CountsWhatFECBringsBack(t *testing.T) {
 	plain := []byte{0x08, 0x80, 1}   // SILK wide band, 20 ms, mono
 	carrier := []byte{0x08, 0xc0, 1} // the same, with the packet before it
 	for i := range uint64(100) {
-		switch {
-		case i == 10, i == 20, i == 30, i == 31:
-		case i == 11, i == 32:
+		switch i {
+		case 10, 20, 30, 31:
+		case 11, 32:
 			s.take(time.Second+time.Duration(i)*soundTime, 500+i, carrier)
-		case i == 40: // far too late
-			s.take(3*time.Second+time.Duration(i)*soundTime, 500+i, plain)
 		default:
 			s.take(time.Second+time.Duration(i)*soundTime, 500+i, plain)
 		}
 	}
-	due, lost, concealed := s.count(time.Second, time.Second+100*soundTime)
-	if due != 100 || lost != 5 || concealed != 3 {
-		t.Fatalf("%d due, %d lost, %d concealed", due, lost, concealed)
+	h := s.count(time.Second+2*soundTime, time.Second+90*soundTime)
+	if h.due != 88 || h.lost != 4 || h.concealed != 2 {
+		t.Fatalf("%+v", h)
+	}
+}
+
+func TestSound_WaitsForWhatIsLateAndCatchesUp(t *testing.T) {
+	s := newSound()
+	for i := range uint64(1000) {
+		at := time.Duration(i) * soundTime
+		if i >= 100 && i < 110 { // the line stands still for a fifth of a second
+			at = 110 * soundTime
+		}
+		s.take(time.Second+at, 500+i, []byte{0x08, 0x80, 1})
+	}
+	h := s.count(time.Second+2*soundTime, time.Second+900*soundTime)
+	if h.lost != 0 || h.concealed < 7 || h.concealed > 11 {
+		t.Fatalf("%+v", h)
 	}
 }
 

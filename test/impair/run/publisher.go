@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/proscenium-live/proscenium/client"
 	"github.com/proscenium-live/proscenium/internal/demo/loop"
-	"github.com/proscenium-live/proscenium/test/impair"
 )
 
 // publisher plays material in real time, each layer for itself. Who asks for a key frame gets the material's next
@@ -36,12 +34,12 @@ type sending struct {
 	at     int // in frames
 	seq    uint16
 	wished atomic.Bool
+	rests  atomic.Bool // nobody watches it
 }
 
-// publish sends some layers of the material, by way of an address; recovery is whether lost packets are sent again.
-func publish(ctx context.Context, token string, material []*loop.Loop, to netip.AddrPort, recovery bool) (*publisher, error) {
+// publish sends some layers of the material; recovery is whether lost packets are sent again.
+func publish(ctx context.Context, token string, material []*loop.Loop, transport http.RoundTripper, recovery bool) (*publisher, error) {
 	p := &publisher{sound: material[0].Sound}
-	var transport http.RoundTripper = impair.Redirect(to, nil)
 	if !recovery {
 		transport = &plain{transport}
 	}
@@ -63,18 +61,42 @@ func (p *publisher) offer(ctx context.Context, material []*loop.Loop) (err error
 	if p.audio, err = client.NewOpusTrack("voice"); err != nil {
 		return err
 	}
-	track, err := client.NewH264Track("picture")
-	if err != nil {
-		return err
+	tracks := []webrtc.TrackLocal{p.audio}
+	for i, m := range material {
+		track, err := client.NewH264Layer("picture", layers[i].rid)
+		if len(material) == 1 {
+			track, err = client.NewH264Track("picture")
+		}
+		if err != nil {
+			return err
+		}
+		p.video = append(p.video, &sending{track: track, frames: m.Frames})
+		tracks = append(tracks, track)
 	}
-	p.video = []*sending{{track: track, frames: material[len(material)-1].Frames}}
-	_, err = p.who.Publish(ctx, client.PublishOptions{OnKeyFrame: func() { p.wish(0) }}, track, p.audio)
+	_, err = p.who.Publish(ctx, client.PublishOptions{
+		OnKeyFrame: func() { p.wish("") }, OnLayerKeyFrame: p.wish, OnLayersWanted: p.want,
+	}, tracks...)
 	return err
 }
 
-func (p *publisher) wish(layer int) {
+// wish has a layer go on with a key frame, or all of them.
+func (p *publisher) wish(rid string) {
 	p.wishes.Add(1)
-	p.video[layer].wished.Store(true)
+	for _, s := range p.video {
+		if rid == "" || s.track.RID() == rid {
+			s.wished.Store(true)
+		}
+	}
+}
+
+// want stops the layers that nobody watches, and has those that somebody does begin with a key frame.
+func (p *publisher) want(wanted map[string]bool) {
+	for _, s := range p.video {
+		want, told := wanted[s.track.RID()]
+		if rests := told && !want; s.rests.Swap(rests) && !rests {
+			s.wished.Store(true)
+		}
+	}
 }
 
 // play sends until ctx is done.
@@ -113,6 +135,9 @@ func (p *publisher) play(ctx context.Context) {
 }
 
 func (s *sending) frame(stamp uint32) {
+	if s.rests.Load() {
+		return
+	}
 	if s.wished.Swap(false) {
 		for !s.frames[s.at%len(s.frames)].Key {
 			s.at++

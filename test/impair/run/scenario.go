@@ -64,37 +64,53 @@ func scenarios(duration time.Duration) []scenario {
 	})
 }
 
-// play measures one scenario.
-func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, recovery bool) (result, error) {
+// bad is a line that is open, and a stage to use it for.
+type bad struct {
+	relay                    *impair.Relay
+	publishToken, watchToken string
+	close                    func()
+}
+
+func openLine(ctx context.Context, s *server, c *scenario) (*bad, error) {
 	up, down := impair.Symmetric(c.Loss, c.RoundTrip)
 	if len(c.Script) > 0 {
 		up, down = c.Script[0].Up, c.Script[0].Down
 	}
 	relay, err := impair.Open(impair.Options{Server: s.media, Seed: 1, Up: up, Down: down, Script: c.Script})
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
+	l := &bad{relay: relay}
 	run, end := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = relay.Run(run) }()
-	defer func() { end(); <-ended }()
+	l.close = func() { end(); <-ended }
+	if l.publishToken, l.watchToken, err = s.stage(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
 
-	publishToken, watchToken, err := s.stage(ctx)
+// play measures one scenario.
+func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, recovery bool) (result, error) {
+	l, err := openLine(ctx, s, c)
 	if err != nil {
 		return result{}, err
 	}
-	mine, theirs := s.media, relay.Addr()
+	defer l.close()
+	mine, theirs := s.media, l.relay.Addr()
 	if c.Publisher {
 		mine, theirs = theirs, mine
 	}
-	p, err := publish(ctx, publishToken, material, mine, recovery)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	p, err := publish(ctx, l.publishToken, material, impair.Redirect(mine, transport), recovery)
 	if err != nil {
 		return result{}, err
 	}
 	defer p.stop(context.WithoutCancel(ctx))
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	v, err := watch(ctx, watchToken, p.who.ID(), impair.Redirect(theirs, transport), recovery || c.Publisher)
+	v, err := watch(ctx, l.watchToken, p.who.ID(), impair.Redirect(theirs, transport), recovery || c.Publisher)
 	if err != nil {
 		return result{}, fmt.Errorf("watch: %w", err)
 	}
@@ -107,14 +123,14 @@ func play(ctx context.Context, s *server, c *scenario, material []*loop.Loop, re
 	before := v.counts
 	v.mu.Unlock()
 	from := time.Since(v.start)
-	relay.Play()
+	l.relay.Play()
 	if err := sleep(ctx, c.Duration+tail); err != nil {
 		return result{}, err
 	}
 	r := v.judge(c, from, before)
 	r.Recovery = recovery
 	r.PublisherKeyFrames = p.wishes.Load()
-	r.Up, r.Down = relay.Counts()
+	r.Up, r.Down = l.relay.Counts()
 	return r, nil
 }
 
@@ -147,19 +163,27 @@ type result struct {
 	Kbits       float64 `json:"kbitPerSecond"`
 
 	SoundDue       int `json:"soundDue"`
-	SoundLost      int `json:"soundLost"`
-	SoundConcealed int `json:"soundConcealed"` // neither there nor in the packet behind
+	SoundLost      int `json:"soundLost"`      // packets that never came
+	SoundConcealed int `json:"soundConcealed"` // time with nothing to play, after FEC
 
 	Heights      map[int]float64 `json:"heights"` // share of the frames shown, by lines of the picture
 	AdaptDownMS  int64           `json:"adaptDownMs,omitempty"`
 	SettleDownMS int64           `json:"settleDownMs,omitempty"`
 	AdaptUpMS    int64           `json:"adaptUpMs,omitempty"`
 	Phases       []phase         `json:"phases,omitempty"`
+	Timeline     []second        `json:"timeline,omitempty"`
 
 	Viewer             viewerCounts  `json:"viewer"`
 	PublisherKeyFrames uint64        `json:"publisherKeyFramesAsked"`
 	Up                 impair.Counts `json:"up"`
 	Down               impair.Counts `json:"down"`
+}
+
+// second is one of a timeline.
+type second struct {
+	Frames  int   `json:"frames"` // ready to be shown in it
+	Height  int   `json:"height"` // of the last of them
+	DelayMS int64 `json:"delayMs"`
 }
 
 // phase is a stretch of the line that drops.
@@ -194,7 +218,8 @@ func (v *viewer) judge(c *scenario, from time.Duration, before viewerCounts) res
 	if n := len(delays); n > 0 {
 		r.DelayP50MS, r.DelayP95MS = delays[n/2].Milliseconds(), delays[n*95/100].Milliseconds()
 	}
-	r.SoundDue, r.SoundLost, r.SoundConcealed = v.sound.count(from, to)
+	h := v.sound.count(from, to)
+	r.SoundDue, r.SoundLost, r.SoundConcealed = h.due, h.lost, h.concealed
 	r.Viewer = viewerCounts{
 		Packets: v.counts.Packets - before.Packets, Bytes: v.counts.Bytes - before.Bytes,
 		Repaired: v.counts.Repaired - before.Repaired, Asked: v.counts.Asked - before.Asked,
@@ -232,11 +257,15 @@ func (v *viewer) judgeDrop(r *result, from time.Duration) {
 		sent, shown, n, total, _ := v.stretch(from+p.from, from+p.to)
 		r.Phases = append(r.Phases, phase{p.name, sent, shown, n, total})
 	}
+	r.Timeline = make([]second, closes/time.Second)
 	before := 0
 	lastLate, lastReady := from+drops, time.Duration(0)
 	r.AdaptDownMS, r.AdaptUpMS, r.SettleDownMS = -1, -1, -1
 	for _, f := range v.picture.shown {
 		at := f.Ready - from
+		if i := int(at / time.Second); at >= 0 && i < len(r.Timeline) {
+			r.Timeline[i] = second{r.Timeline[i].Frames + 1, f.Height, (f.Ready - f.Stamp).Milliseconds()}
+		}
 		switch {
 		case at < drops:
 			before = f.Height

@@ -4,17 +4,18 @@ import "time"
 
 const (
 	soundTime = 20 * time.Millisecond
-	// soundPatience is how late a sound packet may be and still be played: about what a browser's jitter buffer
-	// grows to.
-	soundPatience = 200 * time.Millisecond
+	// soundLeast is what the buffer holds at least, and soundWindow how long it remembers that more was needed.
+	soundLeast  = 2 * soundTime
+	soundWindow = 10 * time.Second
 )
 
 // sound judges a stream of Opus packets of 20 ms.
 type sound struct {
-	came  map[uint64]soundPacket
-	base  time.Duration
-	based bool
-	first uint64
+	came    map[uint64]soundPacket
+	base    time.Duration // least of arrival minus place
+	based   bool
+	first   uint64
+	highest uint64
 }
 
 type soundPacket struct {
@@ -34,6 +35,7 @@ func (s *sound) take(now time.Duration, seq uint64, payload []byte) {
 	if since := now - s.stamp(seq); !s.based || since < s.base {
 		s.base, s.based = since, true
 	}
+	s.highest = max(s.highest, seq)
 	if _, there := s.came[seq]; !there {
 		s.came[seq] = soundPacket{now, carriesFEC(payload)}
 	}
@@ -44,30 +46,79 @@ func (s *sound) stamp(seq uint64) time.Duration {
 	return time.Duration(int64(seq)-int64(s.first)) * soundTime
 }
 
-func (s *sound) playable(seq uint64) bool {
-	p, there := s.came[seq]
-	return there && p.at <= s.base+s.stamp(seq)+soundPatience
+// heard is what became of the sound of a stretch of time, in parts of 20 ms.
+type heard struct{ due, lost, concealed int }
+
+// count plays a stretch of time as a browser does: every 20 ms the next packet. If it is not there but later ones
+// are, it is lost: the one behind it may carry it (FEC), or it is concealed. If there are none at all, what is missing is
+// concealed and the packet waited for, so that the sound comes later from then on; when the buffer holds more than
+// the latest packet of the last ten seconds needed, it catches up.
+func (s *sound) count(from, to time.Duration) (h heard) {
+	h.due = int((to - from) / soundTime)
+	if !s.based {
+		h.lost, h.concealed = h.due, h.due
+		return h
+	}
+	next := s.place(from - soundLeast)
+	for seq := next; seq < next+uint64(h.due); seq++ {
+		if _, there := s.came[seq]; !there {
+			h.lost++
+		}
+	}
+	var needed []lateness
+	for now := from; now < to; now += soundTime {
+		p, there := s.came[next]
+		switch {
+		case there && p.at <= now:
+			needed = append(needed, lateness{now, p.at - s.base - s.stamp(next)})
+			next++
+			if s.ahead(next, now) > s.wanted(needed, now) {
+				next++ // the time of two packets in one
+			}
+		case !s.laterThere(next, now):
+			h.concealed++ // and it is waited for
+		default:
+			if after := s.came[next+1]; !after.carries || after.at > now {
+				h.concealed++
+			}
+			next++
+		}
+	}
+	return h
 }
 
-// count returns how many packets were due in a stretch of time, how many of them were not there, and how many of
-// these not even the packet behind them could stand in for.
-func (s *sound) count(from, to time.Duration) (due, lost, concealed int) {
-	if !s.based {
-		n := int((to - from) / soundTime)
-		return n, n, n
-	}
-	for at := from; at < to; at += soundTime {
-		seq := uint64(int64(s.first) + int64((at-s.base)/soundTime))
-		due++
-		if s.playable(seq) {
-			continue
-		}
-		lost++
-		if next := s.came[seq+1]; !next.carries || !s.playable(seq+1) {
-			concealed++
+// place returns the packet that is due at a time without any delay.
+func (s *sound) place(at time.Duration) uint64 {
+	return uint64(int64(s.first) + int64((at-s.base)/soundTime))
+}
+
+// laterThere tells whether a packet behind a missing one has come.
+func (s *sound) laterThere(missing uint64, now time.Duration) bool {
+	for seq := missing + 1; seq <= s.highest && seq < missing+50; seq++ {
+		if p, there := s.came[seq]; there && p.at <= now {
+			return true
 		}
 	}
-	return due, lost, concealed
+	return false
+}
+
+// ahead returns how much is in the buffer.
+func (s *sound) ahead(next uint64, now time.Duration) time.Duration {
+	held := time.Duration(0)
+	for p, there := s.came[next]; there && p.at <= now; p, there = s.came[next] {
+		held += soundTime
+		next++
+	}
+	return held
+}
+
+// wanted returns how much the buffer is to hold.
+func (s *sound) wanted(needed []lateness, now time.Duration) time.Duration {
+	most := soundLeast
+	for i := len(needed) - 1; i >= 0 && now-needed[i].at < soundWindow; i-- {
+		most = max(most, needed[i].by+soundLeast)
+	}
+	return most
 }
 
 // carriesFEC says whether an Opus packet of one mono frame of SILK or hybrid mode carries the frame before it

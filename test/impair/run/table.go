@@ -13,6 +13,8 @@ type report struct {
 	Seconds float64   `json:"seconds"` // of each measurement at a constant loss
 	Layers  int       `json:"layers"`
 	Results []result  `json:"results"`
+
+	Chromium []browserResult `json:"chromium,omitempty"`
 }
 
 func share(part, of int) string {
@@ -43,6 +45,8 @@ func (r *report) markdown() string {
 	r.losses(&b, "viewer/loss", "The viewer's line loses packets, both ways")
 	r.losses(&b, "publisher/loss", "The publisher's line loses packets, both ways")
 	r.drop(&b)
+	r.browser(&b)
+	fmt.Fprintf(&b, "\nMeasured at %s, commit %s, %.0f s for each line.\n", r.Began.Format("2006-01-02 15:04 MST"), r.Commit, r.Seconds)
 	return b.String()
 }
 
@@ -54,7 +58,7 @@ func (r *report) losses(b *strings.Builder, prefix, title string) {
 			continue
 		}
 		if first {
-			fmt.Fprintf(b, "%s:\n\n| loss, round trip | frames shown | freezes | frozen | delay p50 / p95 | sound lost / after FEC | *without:* frames | freezes | frozen |\n|---|---|---|---|---|---|---|---|---|\n", title)
+			fmt.Fprintf(b, "%s:\n\n| loss, round trip | frames shown | freezes | frozen | delay p50 / p95 | sound lost / concealed | *without:* frames | freezes | frozen |\n|---|---|---|---|---|---|---|---|---|\n", title)
 			first = false
 		}
 		fmt.Fprintf(b, "| %.0f %%, %d ms | %s | %d | %.1f s | %d / %d ms | %s / %s |", 100*with.Loss, with.RoundTripMS,
@@ -93,6 +97,30 @@ func (r *report) drop(b *strings.Builder) {
 		}
 		row("frames shown, freezes, frozen at "+one.Name, tell(one), tell(two))
 	}
-	row("sound lost / after FEC", share(with.SoundLost, with.SoundDue)+" / "+share(with.SoundConcealed, with.SoundDue),
+	row("sound lost / concealed", share(with.SoundLost, with.SoundDue)+" / "+share(with.SoundConcealed, with.SoundDue),
 		share(without.SoundLost, without.SoundDue)+" / "+share(without.SoundConcealed, without.SoundDue))
+}
+
+func (r *browserResult) line() string {
+	return fmt.Sprintf("frames %.0f of %.0f, %.0f freezes %.1f s, jitter buffer %.0f ms, lost %.0f, NACKs %.0f, PLIs %.0f, concealed %.1f %%, heights %v",
+		r.FramesDecoded, r.FramesSent, r.Freezes, r.FrozenSeconds, r.JitterBufferMS, r.PacketsLost, r.Nacks, r.PLIs, 100*r.Concealed, r.Heights)
+}
+
+// browser tells what Chromium says.
+func (r *report) browser(b *strings.Builder) {
+	if len(r.Chromium) == 0 {
+		return
+	}
+	b.WriteString("\nA viewer in Chromium, by its own `getStats`:\n\n" +
+		"| condition | recovery | frames decoded | freezeCount | totalFreezesDuration | jitter buffer, mean | packetsLost | retransmitted | PLIs | sound concealed |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n")
+	for i := range r.Chromium {
+		c := &r.Chromium[i]
+		recovery := "with"
+		if !c.Recovery {
+			recovery = "without"
+		}
+		fmt.Fprintf(b, "| %s | %s | %.1f %% | %.0f | %.1f s | %.0f ms | %.0f | %.0f | %.0f | %.1f %% |\n", c.Name, recovery,
+			100*min(c.FramesDecoded/c.FramesSent, 1), c.Freezes, c.FrozenSeconds, c.JitterBufferMS, c.PacketsLost, c.Retransmitted, c.PLIs, 100*c.Concealed)
+	}
 }

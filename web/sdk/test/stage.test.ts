@@ -300,6 +300,29 @@ describe('publishing', () => {
     expect(set.platform.peers).toHaveLength(1);
   });
 
+  it('leaves a lost session open until the next is up, so that nobody sees it end', async () => {
+    const set = setUp({ publish: true, streams: [audio()] });
+    await join(set);
+    let answer: () => void = () => undefined;
+    set.platform.respond = ({ method }) => {
+      if (method === 'PATCH') return new Response(null, { status: 404 });
+      const created = new Response('answer', { status: 201, headers: { Location: '/whip/2' } });
+      return new Promise((resolve) => {
+        answer = () => resolve(created);
+      });
+    };
+    set.platform.peers[0]?.become('interrupted');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(set.platform.peers.map((peer) => peer.closed)).toEqual([false, false]);
+    answer();
+    await settle();
+    expect(set.platform.peers.map((peer) => peer.closed)).toEqual([true, false]);
+    set.platform.peers[1]?.become('interrupted');
+    await vi.advanceTimersByTimeAsync(1000);
+    set.stage.leave();
+    expect(set.platform.peers[1]?.closed).toBe(true);
+  });
+
   it('looks for another path when the device is on another network', async () => {
     const set = setUp({
       publish: true,
@@ -335,7 +358,7 @@ describe('publishing', () => {
     await join(set);
     set.heard.length = 0;
     set.platform.peers[0]?.become('interrupted');
-    await vi.advanceTimersByTimeAsync(7900);
+    await vi.advanceTimersByTimeAsync(11_900);
     expect(set.heard).toEqual([]);
     await vi.advanceTimersByTimeAsync(1000);
     expect(set.heard).toEqual([

@@ -75,9 +75,16 @@ export function readQuality(
   }
   const loss = received + lost > 0 ? lost / (received + lost) : sentLoss;
   const roundTripMs = trips.length === 0 ? undefined : Math.min(...trips) * 1000;
-  pictures.sort((a, b) => b.height - a.height || b.bitrate - a.bitrate);
+  pictures.sort((a, b) => rankOf(a) - rankOf(b) || b.height - a.height);
   const bitrate = before === undefined ? undefined : all;
   return { quality: { bitrate, loss, roundTripMs, pictures }, rtp };
+}
+
+// One that is not sent has no size, but its name.
+const ranks = ['high', 'mid', 'low'];
+
+function rankOf({ rid }: Picture): number {
+  return ranks.indexOf(rid);
 }
 
 function pictureOf(entry: Entry, bitrate: number): Picture {
@@ -95,9 +102,13 @@ function number(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;
 }
 
-/** A picture by its number of lines, as people call it; upright ones, too. */
-export function linesWords({ width, height }: { width: number; height: number }): string {
-  return `${Math.min(width, height)}p`;
+/** A picture's number of lines, by which people call it; upright ones, too. */
+export function linesOf({ width, height }: { width: number; height: number }): number {
+  return Math.min(width, height);
+}
+
+export function linesWords(size: { width: number; height: number }): string {
+  return `${linesOf(size)}p`;
 }
 
 export function pictureWords({ width, height, framesPerSecond }: Picture): string {

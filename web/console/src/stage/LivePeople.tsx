@@ -80,6 +80,7 @@ export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
                   key={person.who.participantId}
                   person={person}
                   figures={figures.value?.[person.who.participantId]}
+                  all={figures.value}
                   hasFigures={hasFigures}
                   now={now}
                   path={sessionPath(id, sessionId, person.who.participantId)}
@@ -102,12 +103,13 @@ export function LivePeople({ arn, sessionId, client, onDisconnect }: Props) {
 function Row(props: {
   person: PersonHistory;
   figures: Figures | undefined;
+  all: Record<string, Figures> | undefined;
   hasFigures: boolean;
   now: number;
   path: string;
   onDisconnect: Props['onDisconnect'];
 }) {
-  const { person, figures, hasFigures, now, path, onDisconnect } = props;
+  const { person, figures, all, hasFigures, now, path, onDisconnect } = props;
   const { who } = person;
   const name = nameOf(who);
   return (
@@ -125,7 +127,7 @@ function Row(props: {
       {hasFigures ? (
         <>
           <TwoLines words={figures && sentWords(figures)} />
-          <TwoLines words={figures && receivedWords(figures)} />
+          <TwoLines words={figures && receivedWords(figures, all)} />
         </>
       ) : null}
       <td className="number">{durationWords(now - joinedAt(who, person, now))}</td>

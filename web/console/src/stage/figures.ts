@@ -1,4 +1,5 @@
 import type { Client } from '../aws/client.ts';
+import { linesOf, linesWords } from '../room/quality.ts';
 
 /** How one track fares: docs/admin-api.md. */
 export interface TrackFigures {
@@ -21,6 +22,20 @@ export interface MediaFigures {
   transport?: string;
   bitrate: number;
   tracks: TrackFigures[];
+  /** What is sent of the publisher's picture, if it comes in layers. */
+  layer?: string;
+  /** True while no picture is sent. */
+  paused?: boolean;
+  /** Why it is not the best that there is. */
+  reason?: string;
+}
+
+/** One form in which a publisher sends its picture. */
+export interface LayerFigures {
+  rid: string;
+  width: number;
+  height: number;
+  active: boolean;
 }
 
 /** How somebody on a stage fares. */
@@ -30,6 +45,8 @@ export interface Figures {
   audioMuted: boolean;
   videoStopped: boolean;
   protocol?: string;
+  /** From the lowest to the highest. */
+  layers?: LayerFigures[];
   publication?: MediaFigures;
   subscriptions: MediaFigures[];
 }
@@ -50,20 +67,31 @@ export async function readFigures(
 
 /** What somebody sends, in two lines; undefined while nothing is known. */
 export function sentWords(figures: Figures): [string, string] | undefined {
-  const { publication } = figures;
+  const { publication, layers = [] } = figures;
   if (publication?.sampledAt === undefined) return undefined;
   const video = publication.tracks.find((track) => track.mediaType === 'video');
-  const picture = video?.width
-    ? `${video.width}×${video.height ?? 0} · ${Math.round(video.framerate ?? 0)} fps`
-    : undefined;
+  const rate = `${Math.round(video?.framerate ?? 0)} fps`;
+  const picture = video?.width ? `${video.width}×${video.height ?? 0} · ${rate}` : undefined;
+  const sizes = layers.filter((layer) => layer.height > 0).map((layer) => linesOf(layer));
   return [
     bitrateWords(publication.bitrate),
-    [picture, lossWords(publication.tracks)].filter(Boolean).join(' · '),
+    [
+      sizes.length > 1 ? `${sizes.toReversed().join('/')}p · ${rate}` : picture,
+      lossWords(publication.tracks),
+    ]
+      .filter(Boolean)
+      .join(' · '),
   ];
 }
 
-/** What somebody receives, in two lines; undefined while nothing is known. */
-export function receivedWords(figures: Figures): [string, string] | undefined {
+/**
+ * What somebody receives, in two lines; undefined while nothing is known. `all` are those who may
+ * be watched, by their ids.
+ */
+export function receivedWords(
+  figures: Figures,
+  all: Record<string, Figures> = {},
+): [string, string] | undefined {
   const sampled = figures.subscriptions.filter((media) => media.sampledAt !== undefined);
   if (sampled.length === 0) return undefined;
   const tracks = sampled.flatMap((media) => media.tracks);
@@ -71,13 +99,31 @@ export function receivedWords(figures: Figures): [string, string] | undefined {
   return [
     bitrateWords(sampled.reduce((sum, media) => sum + media.bitrate, 0)),
     [
-      sampled.length === 1 ? '1 publisher' : `${sampled.length} publishers`,
+      picturesWords(sampled, all),
       lossWords(tracks),
       trips.length === 0 ? undefined : `${Math.round(Math.max(...trips))} ms`,
     ]
       .filter(Boolean)
       .join(' · '),
   ];
+}
+
+// Few are told one by one.
+function picturesWords(sampled: MediaFigures[], all: Record<string, Figures>): string {
+  const words = sampled.flatMap((media) => pictureWords(media, all) ?? []);
+  if (words.length === sampled.length && words.length <= 3) return words.join(', ');
+  return sampled.length === 1 ? '1 publisher' : `${sampled.length} publishers`;
+}
+
+// Which layer of whom, and why it is not the best.
+function pictureWords(media: MediaFigures, all: Record<string, Figures>): string | undefined {
+  const { publisherId = '', paused, layer = '', reason } = media;
+  if (paused === true) return reason === 'bandwidth' ? 'paused: line too thin' : 'sound only';
+  if (layer === '') return undefined;
+  const known = all[publisherId]?.layers?.find(({ rid }) => rid === layer);
+  const size = known !== undefined && known.height > 0 ? linesWords(known) : layer;
+  if (reason === 'bandwidth') return `${size} (line bears no more)`;
+  return reason === 'preference' ? `${size} (by choice)` : size;
 }
 
 export function bitrateWords(bits: number): string {

@@ -37,7 +37,7 @@ export const giveUpMs = 30_000;
 /** One attempt: from the offer to an encrypted path. */
 const attemptMs = 10_000;
 /** A path that is interrupted this long is taken for lost, with all that was tried to repair it. */
-const interruptedMs = 8000;
+const interruptedMs = 12_000;
 /** How long one attempt to tell the server of a restart may take, and the pause before the next. */
 const tellMs = 3000;
 const repairPauseMs = 500;
@@ -63,6 +63,11 @@ export class Leg {
   readonly #options: LegOptions;
   readonly #abort = new AbortController();
   #session: Session | undefined;
+  /**
+   * The session before, whose path is lost. To close it would tell the server that this is over;
+   * left alone, it is replaced by the next one, and those who watch notice nothing.
+   */
+  #previous: Peer | undefined;
   #delayMs = 0;
 
   constructor(options: LegOptions) {
@@ -88,6 +93,7 @@ export class Leg {
     const session = this.#session;
     this.#session = undefined;
     this.#abort.abort();
+    this.#forget();
     if (session === undefined) return;
     session.path.end();
     session.peer.close();
@@ -125,6 +131,7 @@ export class Leg {
         if (signal.aborted) return;
         const error = asExchangeError(thrown);
         if (!error.retryable || Date.now() >= deadline) {
+          this.#forget();
           return this.#options.observer.onFailed(error);
         }
         retryAfterMs = error.retryAfterMs;
@@ -141,6 +148,7 @@ export class Leg {
       session.peer.close();
       return this.#delete(session.location);
     }
+    this.#forget();
     this.#session = session;
     session.peer.delay(this.#delayMs);
     session.path.onInterrupted = () => void this.#repair(session);
@@ -148,8 +156,13 @@ export class Leg {
     await session.path.down;
     if (signal.aborted) return;
     this.#session = undefined;
-    session.peer.close();
+    this.#previous = session.peer;
     this.#options.observer.onDown();
+  }
+
+  #forget(): void {
+    this.#previous?.close();
+    this.#previous = undefined;
   }
 
   // Makes ICE restarts until the server has heard of one; then the browser looks for a path.

@@ -63,7 +63,8 @@ export class Local {
     const { userId, attributes } = claims;
     Object.assign(this.info, { userId, attributes, capabilities: capabilitiesOf(claims) });
     if (claims.allowPublish) return;
-    this.halt({ tellServer: true });
+    // The server ends what the token does not allow by itself.
+    this.halt({ tellServer: false });
     this.rest();
   }
 

@@ -162,7 +162,7 @@ export class Stage extends Emitter<StageEventMap> {
     this.#exchange = exchange;
     this.#claims = meanwhile(this.#claims, claims);
     this.#local.exchange(this.#claims);
-    if (!claims.allowSubscribe) this.#haltRemotes();
+    if (!claims.allowSubscribe) this.#endSubscriptions();
     this.#askExchange();
     return exchange.promise;
   }
@@ -192,9 +192,9 @@ export class Stage extends Emitter<StageEventMap> {
     exchange.fail(exchangeError(message, details));
   }
 
-  #haltRemotes(): void {
+  #endSubscriptions(): void {
     for (const remote of this.#remotes.values()) {
-      remote.halt({ tellServer: true });
+      remote.halt({ tellServer: false });
       remote.rest();
     }
   }
