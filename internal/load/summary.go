@@ -30,13 +30,13 @@ func Summarise(dir string, w io.Writer) error {
 type runs map[string][]Report
 
 func readRuns(dir string) (runs, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
+	files, err := filepath.Glob(filepath.Join(dir, "*-[0-9]*.json"))
 	if err != nil || len(files) == 0 {
 		return nil, errors.Join(err, fmt.Errorf("no reports in %s", dir))
 	}
 	s := runs{}
 	for _, file := range files { // in the order of their names
-		data, err := os.ReadFile(file) //nolint:gosec // the operator names the folder
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}

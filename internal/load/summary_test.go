@@ -25,6 +25,7 @@ func TestSummarise_WritesRunsAndTheirMedians(t *testing.T) {
 	write("1x100-3.json", Report{Ratio: 1.1})
 	write("grow1000-1.json", Report{PerMillion: 1.55, BytesPerViewer: 57 << 10})
 	write("grow10-1.json", Report{PerMillion: 2.5})
+	write("bad-networks.json", Report{}) // of somebody else
 	write("burst-1.json", Report{Burst: &Burst{Joins: 2000, Recorded: 2000, TailRatio: 1.25, DelayRatio: 1.5}})
 	var out strings.Builder
 	if err := Summarise(dir, &out); err != nil {

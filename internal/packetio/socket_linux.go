@@ -85,22 +85,31 @@ func (s *socket) close() error { return s.conn.Close() }
 
 func (s *socket) segments() bool { return s.segment.Load() }
 
-// run hands what arrives to r until the socket is closed.
+// run hands what arrives to r until the socket is closed. All of it is one Read of the raw connection, which waits each
+// time that the function returns false: a batch that isn't full has emptied the socket, so nothing is gained by asking
+// once more before waiting. What arrives from then on wakes the wait, or has done so already when it begins.
 func (s *socket) run(l *listener, r Reader, c *Counters) error {
 	in := newReceiver()
-	for {
-		if err := s.raw.Read(in.receive); err != nil {
-			return err
-		}
-		if in.errno != 0 {
-			// ECONNREFUSED and its like tell of an earlier send; the socket is as good as before.
-			if in.errno == unix.EBADF {
-				return net.ErrClosed
+	err := s.raw.Read(func(fd uintptr) bool {
+		for {
+			switch in.receive(fd) {
+			case 0:
+				in.deliver(l, r, c)
+				if in.n < receiveBatch {
+					return false
+				}
+			case unix.EAGAIN:
+				return false
+			case unix.EBADF:
+				return true
 			}
-			continue
+			// ECONNREFUSED and its like tell of an earlier send; the socket is as good as before.
 		}
-		in.deliver(l, r, c)
+	})
+	if err == nil {
+		err = net.ErrClosed
 	}
+	return err
 }
 
 // receiver is the memory of one reading goroutine.
@@ -110,8 +119,6 @@ type receiver struct {
 	names    [receiveBatch]unix.RawSockaddrInet6
 	data     []byte
 	n        int
-	errno    syscall.Errno
-	receive  func(fd uintptr) bool // recvmmsg, made once so that no call allocates
 }
 
 func newReceiver() *receiver {
@@ -124,19 +131,20 @@ func newReceiver() *receiver {
 		h.Iov = &in.vectors[i]
 		h.SetIovlen(1)
 	}
-	in.receive = func(fd uintptr) bool {
-		for i := range in.messages {
-			in.messages[i].header.Namelen = unix.SizeofSockaddrInet6
-		}
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.messages[0])),
-			receiveBatch, unix.MSG_DONTWAIT, 0, 0)
-		in.n, in.errno = int(n), errno
-		if errno != 0 {
-			in.n = 0
-		}
-		return errno != unix.EAGAIN && errno != unix.EINTR
-	}
 	return in
+}
+
+// receive takes up to a batch of what is there.
+func (in *receiver) receive(fd uintptr) syscall.Errno {
+	for i := range in.messages {
+		in.messages[i].header.Namelen = unix.SizeofSockaddrInet6
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.messages[0])),
+		receiveBatch, unix.MSG_DONTWAIT, 0, 0)
+	if in.n = int(n); errno != 0 {
+		in.n = 0
+	}
+	return errno
 }
 
 func (in *receiver) deliver(l *listener, r Reader, c *Counters) {

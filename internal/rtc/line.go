@@ -55,6 +55,12 @@ func (p *Peer) transportFeedback(fci []byte, now media.Time) (bwe.Heard, bool) {
 	if tx.line == nil || !tx.wide {
 		return bwe.Count(fci)
 	}
+	if path := p.ice.selected.Load(); path != nil && *path != tx.lineOver {
+		if !tx.lineOver.IsZero() {
+			tx.line.Moved(now)
+		}
+		tx.lineOver = *path
+	}
 	return tx.line.Feedback(fci, now)
 }
 

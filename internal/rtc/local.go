@@ -37,8 +37,9 @@ type outgoing struct {
 	first     media.Time // when the first packet of media was written, 0 before
 	rtcp      []byte     // reused
 	rtcpHead  rtcp.Header
-	line      *bwe.Path // nil without an estimator
-	wide      bool      // all packets have transport-wide numbers
+	line      *bwe.Path     // nil without an estimator
+	wide      bool          // all packets have transport-wide numbers
+	lineOver  packetio.Path // where the last feedback came from
 }
 
 func (o *outgoing) open(context *srtp.Context, s sealer) {

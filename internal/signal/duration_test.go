@@ -29,21 +29,24 @@ func TestMedia_APublicationLastsAsLongAsItMay(t *testing.T) {
 	}})
 	socket := h.dial(h.token("ada"), "")
 	socket.expect(typeState)
-	ada := h.published("ada")
+	ada := h.publisher(h.token("ada"))
+	if status, refusal := ada.post("/whip"); status != http.StatusCreated {
+		t.Fatalf("publishing gives %d %s", status, refusal)
+	}
 	socket.expect(typeUpdate)
-	ada.over()
 	if told := socket.expect(typeError).Payload; told.Code != "STREAM_DURATION_EXCEEDED" || !strings.Contains(told.Message, "limits.publish_duration") {
 		t.Errorf("told %+v", told)
 	}
-	if got := ada.get(); got != http.StatusNotFound {
-		t.Errorf("GET of the session that is over gives %d", got)
-	}
+	until(t, "its session to be gone", func() bool { return ada.get() == http.StatusNotFound })
 	until(t, "the failure to be reported", func() bool {
 		return h.failures("ada") == string(live.PublishFailed)+" STREAM_DURATION_EXCEEDED"
 	})
+	ada.over()
 	// Its participant is there still, and begins another.
 	socket.expect(typeUpdate)
-	h.published("ada")
+	if status, refusal := h.publisher(ada.tok).post("/whip"); status != http.StatusCreated {
+		t.Fatalf("publishing again gives %d %s", status, refusal)
+	}
 	socket.expect(typeUpdate)
 }
 
@@ -52,11 +55,14 @@ func TestMedia_ASubscriptionLastsAsLongAsItMay(t *testing.T) {
 		o.Subscribing, o.SampleEvery = 1500*time.Millisecond, 50*time.Millisecond
 	}})
 	ada := h.published("ada")
-	bob := h.viewing("bob", "ada")
-	bob.over()
+	bob := h.viewer(h.token("bob"))
+	if status, refusal := bob.post("/whip/subscribe/ada"); status != http.StatusCreated {
+		t.Fatalf("subscribing gives %d %s", status, refusal)
+	}
 	until(t, "the failure to be reported", func() bool {
 		return h.failures("bob") == string(live.SubscribeFailed)+" STREAM_DURATION_EXCEEDED"
 	})
+	bob.over()
 	if got := ada.get(); got != http.StatusNoContent {
 		t.Errorf("GET of the publisher's session gives %d", got)
 	}

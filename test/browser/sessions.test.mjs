@@ -46,11 +46,11 @@ test('a session is told while it runs, and when it is over', { timeout: 120_000 
     const receives = people.locator('td:nth-child(4)');
     await sends
       .nth(0)
-      .getByText(/bit\/s.*\d+×\d+ · \d+ fps · \d+\.\d % lost/)
+      .getByText(/bit\/s.*\d+\/\d+p · \d+ fps · \d+\.\d % lost/)
       .waitFor();
     await receives
       .nth(1)
-      .getByText(/bit\/s.*1 publisher/)
+      .getByText(/bit\/s.*\d+p.* · \d+\.\d % lost/)
       .waitFor();
     assert.equal(await sends.nth(1).textContent(), '–');
     const row = await people.nth(0).elementHandle();

@@ -280,3 +280,18 @@ func TestLink_StaysCongestedWhileTooMuchIsSent(t *testing.T) {
 		t.Errorf("congested with sound alone, %+v", w.link.Stats())
 	}
 }
+
+func TestLink_AnotherNetworkIsNoQueue(t *testing.T) {
+	l := &line{rate: steady(20_000_000), rtt: 20 * time.Millisecond, jitter: 5 * time.Millisecond}
+	w := newWorld(t, l, Options{})
+	v := w.view(layers...)
+	w.allocate(v)
+	w.run(20 * time.Second)
+	l.rtt = 240 * time.Millisecond
+	w.run(50 * time.Millisecond) // feedback of before is still on its way
+	v.path.Moved(w.now)
+	w.run(20 * time.Second)
+	if s := w.link.Stats(); s.Cuts != 0 || v.layer != 2 {
+		t.Errorf("layer %d, %+v", v.layer, s)
+	}
+}

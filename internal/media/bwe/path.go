@@ -11,6 +11,8 @@ const (
 	statusesPerSecond = 30_000
 	// stale is the silence after which what a path said of its line counts no more.
 	stale = 1500 * time.Millisecond
+	// settling is how long after a change of network feedback may speak of packets that took the way before.
+	settling = time.Second
 	// leastBusy and mostBusy bound what is taken for standing in a queue, in ms: more than the noise of the line.
 	leastBusy, mostBusy = 4.0, 50.0
 )
@@ -28,7 +30,8 @@ type Path struct {
 	second    int64 // in which the statuses below were looked at
 	statuses  int
 
-	probing probing
+	probing   probing
+	unsettled media.Time // until then packets come by two ways
 
 	told word // the link's; guarded by its lock
 }
@@ -80,6 +83,7 @@ func (p *Path) Feedback(fci []byte, now media.Time) (Heard, bool) {
 	if p.statuses += min(f.count, maxStatuses); p.statuses > statusesPerSecond {
 		return Heard{}, false
 	}
+	p.settle(now)
 	at := p.time(f.reference)
 	threshold := min(max(2*p.delay.noise, leastBusy), mostBusy)
 	came, missing := 0, 0
@@ -171,6 +175,16 @@ func (p *Path) Remote(rate media.Bitrate, now media.Time) {
 	changed := l.look(now)
 	l.mu.Unlock()
 	l.tell(changed)
+}
+
+// Moved says that packets take another way from now on, with another delay: the client has changed its network.
+func (p *Path) Moved(now media.Time) { p.unsettled = now + settling }
+
+// settle forgets what was measured while packets of both ways are told of.
+func (p *Path) settle(now media.Time) {
+	if now < p.unsettled {
+		p.delay, p.rates = newDelay(), rates{sent: p.rates.sent}
+	}
 }
 
 // Close takes the path off its link.

@@ -29,6 +29,7 @@ type job struct {
 	Token      string `json:"token"`
 	Relay      string `json:"relay"`
 	Recovery   bool   `json:"recovery"`
+	TargetMS   int64  `json:"targetMs"` // of jitterBufferTarget; 0: the browser decides
 	SettleMS   int64  `json:"settleMs"`
 	DurationMS int64  `json:"durationMs"`
 }
@@ -58,6 +59,7 @@ type inbound struct {
 type browserResult struct {
 	Name     string  `json:"name"`
 	Recovery bool    `json:"recovery"`
+	TargetMS int64   `json:"jitterBufferTargetMs,omitempty"` // that the page has set
 	Seconds  float64 `json:"seconds"`
 
 	FramesDecoded  float64 `json:"framesDecoded"`
@@ -78,8 +80,8 @@ type browserResult struct {
 	Down impair.Counts `json:"down"`
 }
 
-// playBrowser measures one scenario with a Chromium as its viewer.
-func playBrowser(ctx context.Context, o *options, s *server, c *scenario, material []*loop.Loop, recovery bool) (browserResult, error) {
+// playBrowser measures one scenario with a Chromium as its viewer. A target is how much the page has it buffer.
+func playBrowser(ctx context.Context, o *options, s *server, c *scenario, material []*loop.Loop, recovery bool, target time.Duration) (browserResult, error) {
 	l, err := openLine(ctx, s, c)
 	if err != nil {
 		return browserResult{}, err
@@ -96,7 +98,7 @@ func playBrowser(ctx context.Context, o *options, s *server, c *scenario, materi
 	}
 	told, err := json.Marshal(job{
 		Origin: s.url, URL: strings.TrimRight(claims.WHIPURL, "/") + "/subscribe/" + p.who.ID(), Token: l.watchToken,
-		Relay: l.relay.Addr().String(), Recovery: recovery,
+		Relay: l.relay.Addr().String(), Recovery: recovery, TargetMS: target.Milliseconds(),
 		SettleMS: settle.Milliseconds(), DurationMS: c.Duration.Milliseconds(),
 	})
 	if err != nil {
@@ -133,7 +135,7 @@ func playBrowser(ctx context.Context, o *options, s *server, c *scenario, materi
 	if err != nil {
 		return browserResult{}, err
 	}
-	r.Name, r.Recovery, r.Seconds = c.Name, recovery, c.Duration.Seconds()
+	r.Name, r.Recovery, r.Seconds, r.TargetMS = c.Name, recovery, c.Duration.Seconds(), target.Milliseconds()
 	r.FramesSent = c.Duration.Seconds() * loop.FrameRate
 	r.Up, r.Down = l.relay.Counts()
 	return r, nil

@@ -117,8 +117,11 @@ func (r *report) browser(b *strings.Builder) {
 	for i := range r.Chromium {
 		c := &r.Chromium[i]
 		recovery := "with"
-		if !c.Recovery {
+		switch {
+		case !c.Recovery:
 			recovery = "without"
+		case c.TargetMS > 0:
+			recovery = fmt.Sprintf("with, jitterBufferTarget %d ms", c.TargetMS)
 		}
 		fmt.Fprintf(b, "| %s | %s | %.1f %% | %.0f | %.1f s | %.0f ms | %.0f | %.0f | %.0f | %.1f %% |\n", c.Name, recovery,
 			100*min(c.FramesDecoded/c.FramesSent, 1), c.Freezes, c.FrozenSeconds, c.JitterBufferMS, c.PacketsLost, c.Retransmitted, c.PLIs, 100*c.Concealed)
