@@ -46,7 +46,7 @@ func open(t *testing.T, change func(*Options)) *office {
 	f.o = Options{
 		Store: storetest.Open(t, storetest.SQLite(t)), Master: master, Home: live.Home{Region: "us-east-1", Account: "000000000000"},
 		Added: f.added, AllowPrivate: prefixes("127.0.0.0/8"), Log: slog.New(slog.DiscardHandler),
-		Poll: 20 * time.Millisecond, Attempt: 400 * time.Millisecond, FirstRetry: 5 * time.Millisecond, LastRetry: 20 * time.Millisecond,
+		Poll: 20 * time.Millisecond, Attempt: 5 * time.Second, FirstRetry: 5 * time.Millisecond, LastRetry: 20 * time.Millisecond,
 	}
 	if change != nil {
 		change(&f.o)
