@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openTab, startBrowser } from './lib/browser.mjs';
 import { joinTimes, moves } from './lib/probe.mjs';
 import { startServer } from './lib/server.mjs';
@@ -15,23 +16,33 @@ after(async () => {
   await server?.stop();
 });
 
-test('serve --demo prints a link that shows live video at once', { timeout: 60_000 }, async (t) => {
-  const browser = await startBrowser();
-  try {
-    const page = await openTab(browser);
-    await page.goto(link);
-    const times = await joinTimes(page);
-    const seen = await moves(page, '.tile video');
-    t.diagnostic(
-      `join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`,
-    );
-    t.diagnostic(`picture ${seen.width}x${seen.height}`);
-    assert.equal(seen.muted, false);
-    assert.deepEqual(page.complaints, []);
-  } finally {
-    await browser.close();
-  }
-});
+test(
+  'serve --demo prints a link that shows live video at once',
+  { timeout: 120_000 },
+  async (t) => {
+    const browser = await startBrowser();
+    try {
+      const page = await openTab(browser);
+      await page.goto(link);
+      const times = await joinTimes(page);
+      const seen = await moves(page, '.tile video');
+      t.diagnostic(
+        `join to first frame ${times.frame.toFixed(0)} ms, to sound ${times.sound.toFixed(0)} ms`,
+      );
+      t.diagnostic(`picture ${seen.width}x${seen.height}`);
+      assert.equal(seen.muted, false);
+      // The page tells the server every ten seconds what its player dropped.
+      const metrics = await told(
+        `${new URL(link).origin}/metrics`,
+        /^proscenium_dropped_frames_ratio/m,
+      );
+      assert.match(metrics, /^proscenium_platform_dropped_frames_ratio\{.*platform="web".*\}/m);
+      assert.deepEqual(page.complaints, []);
+    } finally {
+      await browser.close();
+    }
+  },
+);
 
 test(
   'a browser that plays no sound by itself gets a button for it',
@@ -92,3 +103,12 @@ test('where no UDP gets through, media comes over TCP', { timeout: 60_000 }, asy
     await browser.close();
   }
 });
+
+/** Reads a page of the server until it says something. */
+async function told(url, what) {
+  for (;;) {
+    const text = await (await fetch(url)).text();
+    if (what.test(text)) return text;
+    await pause(500);
+  }
+}
