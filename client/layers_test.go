@@ -3,6 +3,9 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -243,6 +246,22 @@ func TestJourney_APublisherWithoutASocketSendsAllLayers(t *testing.T) {
 	cam := film(t, ada, make(chan map[string]bool, 64), "l", "h")
 	rids := seenLayers(t, bob, ada.ID())
 	shown(t, rids, "h")
+	for metrics, deadline := "", time.Now().Add(patience); !strings.Contains(metrics, `publish_resolution_pixels{layer="low",stat="maximum"}`) ||
+		!strings.Contains(metrics, `layer_publish_bitrate_bits_per_second{layer="hi",stat="average"}`); <-time.After(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the metrics tell of no layers: %s", metrics)
+		}
+		answer, err := http.Get(n.URL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		metrics = string(text)
+	}
 	cam.layer("h").broken.Store(true)
 	shown(t, rids, "l")
 	for _, l := range cam.layers {

@@ -63,6 +63,7 @@ type Quality struct {
 	StageSubscribers Spread
 
 	Platforms [platforms]PlatformQuality
+	Layers    [layerNames]LayerQuality // of publishers that send layers
 
 	LostIn  uint64 // packets of publishers that did not come at first; only grows
 	LostOut uint64 // packets that viewers say did not come; only grows
@@ -126,6 +127,7 @@ func (h *Host) sample(now media.Time) {
 		if m.publisher == "" {
 			lostIn += m.sample.lost
 			q.publishes(&m.sample, m.platform)
+			q.layers(m.layers(), now)
 			n := stages[m.owner.stage]
 			n[0]++
 			stages[m.owner.stage] = n

@@ -13,6 +13,7 @@ type quality struct {
 	spread     func(host.Quality) host.Spread
 	rates      func(host.Quality) host.Rates          // instead of spread: by kind of media
 	platform   func(host.PlatformQuality) host.Spread // instead of spread: by platform
+	layer      func(host.LayerQuality) host.Spread    // instead of spread: by simulcast layer
 }
 
 var qualities = []quality{
@@ -29,6 +30,8 @@ var qualities = []quality{
 	{name: "platform_subscribe_bitrate_bits_per_second", help: "Payload that a subscriber on the platform is sent.", platform: func(q host.PlatformQuality) host.Spread { return q.SubscribeBitrate }},
 	{name: "platform_download_packet_loss_ratio", help: "Share of packets that a subscriber on the platform lost.", platform: func(q host.PlatformQuality) host.Spread { return q.DownloadLoss }},
 	{name: "platform_dropped_frames_ratio", help: "Share of frames that a player on the platform dropped, by its own word.", platform: func(q host.PlatformQuality) host.Spread { return q.DroppedFrames }},
+	{name: "layer_publish_bitrate_bits_per_second", help: "What a publisher that sends layers sends in the layer.", layer: func(q host.LayerQuality) host.Spread { return q.Bitrate }},
+	{name: "layer_publish_resolution_pixels", help: "Shorter edge of the picture in the layer.", layer: func(q host.LayerQuality) host.Spread { return q.Resolution }},
 }
 
 // mediaTypes are the values of the label media_type.
@@ -45,6 +48,14 @@ func (n *Node) countQuality() {
 				q := n.media.host.Quality()
 				for _, p := range host.Platforms() {
 					tellSpread(tell, f.platform(q.Platforms[p]), p.String())
+				}
+			}
+		case f.layer != nil:
+			family.Labels = []string{"stat", "layer"}
+			family.Read = func(tell func(float64, ...string)) {
+				q := n.media.host.Quality()
+				for _, l := range host.LayerNames() {
+					tellSpread(tell, f.layer(q.Layers[l]), l.String())
 				}
 			}
 		case f.rates == nil:
