@@ -119,3 +119,22 @@ test('a line that becomes thin, and good again', { timeout }, async (t) => {
   }
   line.close();
 });
+
+test('a line that loses packets is given time to repeat them', { timeout }, async (t) => {
+  const line = await openLine(server);
+  const { stage, page: publisher, id } = await publish();
+  const viewer = await watch(stage, { line });
+  await sees(viewer, id, 1280);
+  line.harm(0.05, 100);
+  const target = await viewer.waitForFunction(() => {
+    const receivers = window.connections.flatMap((connection) => connection.getReceivers());
+    const targets = receivers.map((receiver) => receiver.jitterBufferTarget ?? 0);
+    return Math.min(...targets) >= 200 && Math.max(...targets);
+  });
+  t.diagnostic(`plays at least ${await target.jsonValue()} ms late at a loss of 5 % and 100 ms`);
+  for (const page of [publisher, viewer]) {
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  }
+  line.close();
+});

@@ -6,7 +6,7 @@ const queueMs = 300;
 
 /**
  * A line between a browser and the server's media port: a relay of UDP on this machine that can be
- * made slow, cut, or moved to other addresses, as a phone that changes its network is.
+ * made slow or lossy, cut, or moved to other addresses, as a phone that changes its network is.
  */
 export async function openLine(server) {
   const inner = createSocket('udp4');
@@ -15,9 +15,17 @@ export async function openLine(server) {
   let bitsPerSecond = Infinity;
   let isCut = false;
   let busyUntil = 0;
+  let lost = 0;
+  let wayMs = 0;
   /** For each socket of the browser, the one that the server sees in its place. */
   let outers = new Map();
 
+  /** Has a packet take its time, or go astray. */
+  const travel = (send) => {
+    if (isCut || Math.random() < lost) return;
+    if (wayMs === 0) send();
+    else setTimeout(send, wayMs).unref();
+  };
   const deliver = (packet, to) => {
     if (isCut) return;
     const now = performance.now();
@@ -35,12 +43,14 @@ export async function openLine(server) {
     const known = outers.get(name);
     if (known !== undefined) return known;
     const outer = createSocket('udp4');
-    outer.on('message', (packet) => deliver(packet, from));
+    outer.on('message', (packet) => travel(() => deliver(packet, from)));
     outers.set(name, outer);
     return outer;
   };
   inner.on('message', (packet, from) => {
-    if (!isCut) outerOf(from).send(packet, server.mediaPort, '127.0.0.1');
+    travel(() => {
+      if (!isCut) outerOf(from).send(packet, server.mediaPort, '127.0.0.1');
+    });
   });
   const move = () => {
     const before = outers;
@@ -53,6 +63,11 @@ export async function openLine(server) {
     limit(rate) {
       bitsPerSecond = rate;
       busyUntil = 0;
+    },
+    /** A share of the packets is lost from now on, each way, and there and back takes so long. */
+    harm(share, roundTripMs) {
+      lost = share;
+      wayMs = roundTripMs / 2;
     },
     cut() {
       isCut = true;
@@ -74,7 +89,9 @@ export async function openLine(server) {
 export async function takeLine(page, line) {
   await page.addInitScript((port) => {
     const accept = RTCPeerConnection.prototype.setRemoteDescription;
+    window.connections = [];
     RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+      window.connections.push(this);
       const sdp = description.sdp
         .split('\r\n')
         .filter((row) => !row.startsWith('a=candidate:') || /^\S+ 1 udp /i.test(row))

@@ -2,10 +2,12 @@ import {
   JitterBufferMinDelay,
   RemoteStageStreamEvents,
   StageEvents,
+  StageParticipantSubscribeState,
   StreamType,
   SubscribeType,
 } from '../enums.js';
 import { clamp } from '../limits.js';
+import { Cushion, receivedOf } from '../media/cushion.js';
 import type { PathHelp, Platform } from '../peer/platform.js';
 import type { ClientFrame, RemoteInfo, SubscriptionStateFrame } from '../signal/frames.js';
 import type { LayerNews, RemoteStageStream } from '../streams/remote.js';
@@ -35,6 +37,8 @@ const delays: Record<JitterBufferMinDelay, number> = {
   [JitterBufferMinDelay.HIGH]: 500,
 };
 const maxDelayMs = 10_000;
+/** How often the line is looked at. */
+const cushionEveryMs = 2000;
 
 /** Remote is somebody else on the stage: who it is and what is received of it. */
 export class Remote {
@@ -44,6 +48,9 @@ export class Remote {
   readonly #view: View;
   #strategy: StageStrategy | undefined;
   #configuration: SubscribeConfiguration = {};
+  #cushion = new Cushion();
+  #cushionMs = 0;
+  #watch: ReturnType<typeof setInterval> | undefined;
 
   constructor(info: RemoteInfo, options: RemoteOptions) {
     this.#options = options;
@@ -88,11 +95,15 @@ export class Remote {
     this.#view.update(state);
   }
 
-  /** Plays as late as the strategy wants, or as early as possible while one talks with the others. */
+  /**
+   * Plays as late as the strategy wants and the line needs, or as early as possible while one talks
+   * with the others.
+   */
   setDelay(): void {
     const minDelay = this.#configuration.jitterBuffer?.minDelay;
     const ms = typeof minDelay === 'string' ? delays[minDelay] : minDelay;
-    this.#subscription.delay(this.#options.isPublishing() ? 0 : clamp(ms, 0, maxDelayMs, 0));
+    const delay = Math.max(clamp(ms, 0, maxDelayMs, 0), this.#cushionMs);
+    this.#subscription.delay(this.#options.isPublishing() ? 0 : delay);
   }
 
   /** The device is on another network. */
@@ -108,6 +119,7 @@ export class Remote {
 
   /** Stops receiving, for leaving; `rest` then says so. */
   halt(options: { tellServer: boolean }): void {
+    this.#watchLine(false);
     this.#subscription.halt(options);
   }
 
@@ -120,6 +132,24 @@ export class Remote {
     return playedOf(this.info.id, await this.#subscription.videoStats());
   }
 
+  // Looks at what the line loses for as long as something comes over it.
+  #watchLine(isOn: boolean): void {
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+    if (!isOn) return;
+    this.#cushion = new Cushion();
+    this.#watch = setInterval(() => void this.#lookAtLine(), cushionEveryMs);
+  }
+
+  async #lookAtLine(): Promise<void> {
+    const received = receivedOf(await this.#subscription.videoStats().catch(() => undefined));
+    if (received === undefined || this.#watch === undefined) return;
+    const ms = this.#cushion.next(received, Date.now());
+    if (ms === this.#cushionMs) return;
+    this.#cushionMs = ms;
+    this.setDelay();
+  }
+
   #newSubscription(info: RemoteInfo): Subscription {
     const { platform, token, help, whipUrl, emit } = this.#options;
     const events = StageEvents;
@@ -129,8 +159,10 @@ export class Remote {
       token,
       help,
       observer: {
-        onState: (state) =>
-          emit(events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, this.info, state),
+        onState: (state) => {
+          this.#watchLine(state === StageParticipantSubscribeState.SUBSCRIBED);
+          emit(events.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, this.info, state);
+        },
         onAdded: (streams) => {
           emit(events.STAGE_PARTICIPANT_STREAMS_ADDED, this.info, streams);
           const video = videoOf(streams);
